@@ -1,0 +1,39 @@
+"""The voice's port: a sentence in, sound out, as it is made.
+
+Adapters live in ``audio/providers``; the in-memory twin is ``audio.scripted.ScriptedTts``.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+
+class TtsFailed(Exception):
+    """The voice could not speak (outage, time-out, refusal), before or within a sentence.
+
+    Raised by adapters only, with the cause chained.
+    """
+
+
+class TextToSpeech(Protocol):
+    """Speaks one sentence. Stateless: one instance serves every call."""
+
+    @property
+    def name(self) -> str:
+        """Which voice this is, for the journal and the terminal: ``espeak-ng:fr``."""
+
+    def speak(self, sentence: str) -> AsyncIterator[bytes]:
+        """Sound of ``sentence``: signed 16-bit mono at 8 kHz, in chunks of any even size, as made.
+
+        Closing the iterator cancels the synthesis. Never blocks the event loop.
+        Raises :class:`TtsFailed`, possibly after some chunks.
+        """
+
+
+# A sentence ends at . ! ? or … followed by space; not after an initial or "M.", nor inside a number.
+_SENTENCE_END = re.compile(r"(?<=[.!?…])(?<!\bM\.)(?<!\bMM\.)(?<!\b[A-Z]\.)\s+")
+
+
+def sentences(text: str) -> list[str]:
+    """Cut ``text`` into the sentences that are synthesised one by one, in order, none empty."""
+    return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]

@@ -1,0 +1,50 @@
+"""All that the dialogue may ask of the line. Depends on nothing."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Awaited = Literal["open", "yes_no", "number", "date"]
+"""What kind of answer the dialogue waits for; it sets the ear's patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak this, now. ``key`` names the line in ``prompts/`` (``claims.status``)."""
+
+    key: str
+    text: str
+    interruptible: bool = True
+    """False for the legal notice only: the caller must have heard it (AI Act art. 50)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """The turn is over; the caller may speak."""
+
+    awaited: Awaited = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Put the caller through to people, once what was said has been heard."""
+
+    queue: str
+    reason: str
+    summary: str
+    customer_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call, once what was said has been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRan:
+    """A node of the graph has run; for whoever watches, the line ignores it."""
+
+    node: str
+    took_ms: float
+
+
+Reply = Say | Listen | Transfer | HangUp | NodeRan
