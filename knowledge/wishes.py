@@ -1,0 +1,20 @@
+"""What a caller may ask at any moment and must get at once: recognised by phrase, not by likelihood.
+
+A classifier may be unsure; a wish that the law grants may not depend on it. Pure.
+"""
+
+import re
+
+_NOT_RECORDED = re.compile(
+    r"\b(?:ne|n|pas|arr[eê]te[zr]?|stop\w*|sans|refuse|coupe[zr]?|d[eé]sactive[zr]?)\b.*\benregistr"
+    r"|\benregistr\w*\b.*\b(?:pas|non|stop|refuse|arr[eê]t\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def refuses_recording(text: str) -> bool:
+    """Whether the caller says, in his own words, that he does not want to be recorded.
+
+    CNIL: whoever is recorded is told so at the beginning and may object; the greeting says how.
+    """
+    return _NOT_RECORDED.search(text.replace("’", " ").replace("'", " ")) is not None
