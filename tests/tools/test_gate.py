@@ -1,0 +1,252 @@
+"""Nobody becomes a customer without both items, and no proof leaves its call."""
+
+import ast
+import copy
+import json
+import pickle
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tools
+from tools.backoffice import BackofficeUnavailable
+from tools.backoffice_demo import DemoBackoffice, DemoData, read_demo_data
+from tools.gate import Gate, NeedsAdviser, Proven, Refused
+from tools.identity import Identity, IdentityLevel
+from tools.models import Customer
+
+DATA = read_demo_data()
+KEY = bytes(range(32))
+GATE = Gate(DemoBackoffice(DATA), KEY)
+JEANNE, BORN = "10078821", date(1962, 4, 1)
+
+# Letters outside ASCII and lone surrogates too: a state store may hand back anything.
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+async def proven(number: str = JEANNE, born: date = BORN) -> Identity:
+    proof = await GATE.prove(number, born)
+    assert isinstance(proof, Proven)
+    return proof.identity
+
+
+@pytest.mark.parametrize("number", [JEANNE, "VIE-0012345", "SIN-2026-003117"])
+async def test_any_number_of_hers_and_her_birth_date_prove_a_customer(number: str) -> None:
+    identity = await proven(number)
+    assert identity.customer_number == JEANNE
+    assert identity.level is IdentityLevel.NUMBER_AND_BIRTH_DATE
+
+
+@pytest.mark.parametrize(
+    ("number", "born"),
+    [
+        ("99999999", BORN),  # unknown
+        (JEANNE, date(1962, 1, 4)),  # wrong day
+        ("20451736", BORN),  # somebody else's number
+        ("SIN-2026-001204", BORN),  # somebody else's claim
+        ("", BORN),
+        ("10 07 88 21", BORN),
+        ("10078821\n", BORN),
+        ("١٠٠٧٨٨٢١", BORN),
+    ],
+)
+async def test_unknown_wrong_and_not_yours_are_refused_alike(number: str, born: date) -> None:
+    assert await GATE.prove(number, born) == Refused()
+
+
+async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_or_nobody() -> None:
+    held = [(one.number, one.customer_number) for one in DATA.held]
+    numbers = held + [(one.number, one.number) for one in DATA.customers]
+    for number, owner in numbers:
+        for customer in DATA.customers:
+            proof = await GATE.prove(number, customer.birth_date)
+            if customer.number != owner:
+                assert proof == Refused()
+            elif customer.needs_adviser:
+                assert proof == NeedsAdviser()
+            else:
+                assert isinstance(proof, Proven)
+                assert proof.identity.customer_number == owner
+
+
+async def test_a_protected_adult_and_a_minor_go_to_an_adviser_even_with_both_items() -> None:
+    assert await GATE.prove("74105862", date(1938, 9, 21)) == NeedsAdviser()
+    assert await GATE.prove("85326049", date(2011, 5, 19)) == NeedsAdviser()
+    assert await GATE.prove("74105862", date(1938, 9, 22)) == Refused()
+
+
+class CarelessBackoffice(DemoBackoffice):
+    """Answers with Jeanne's file whatever the question, as a broken API might."""
+
+    async def identify(self, number: str, birth_date: date) -> Customer | None:
+        return await super().identify(JEANNE, BORN)
+
+
+@pytest.mark.parametrize(("number", "born"), [(JEANNE, date(1962, 4, 2)), ("20451736", BORN)])
+async def test_a_back_office_that_did_not_compare_proves_nobody(number: str, born: date) -> None:
+    assert await Gate(CarelessBackoffice(DATA), KEY).prove(number, born) == Refused()
+
+
+class BrokenBackoffice(DemoBackoffice):
+    async def identify(self, number: str, birth_date: date) -> Customer | None:
+        raise BackofficeUnavailable("out of order")
+
+
+async def test_an_outage_is_not_a_refusal() -> None:
+    with pytest.raises(BackofficeUnavailable):
+        await Gate(BrokenBackoffice(DATA), KEY).prove(JEANNE, BORN)
+
+
+# Sealed and restored
+
+
+async def test_a_sealed_identity_is_restored_in_its_own_call_after_a_trip_through_json() -> None:
+    identity = await proven()
+    sealed = json.loads(json.dumps(GATE.seal(identity, "call-1")))
+    assert GATE.restore(sealed, "call-1") == identity
+
+
+async def test_an_identity_sealed_for_another_call_is_refused() -> None:
+    sealed = GATE.seal(await proven(), "call-1")
+    assert GATE.restore(sealed, "call-2") is None
+    assert GATE.restore(sealed, "") is None
+
+
+async def test_an_identity_sealed_with_another_key_is_refused() -> None:
+    sealed = Gate(DemoBackoffice(DATA), bytes(32)).seal(await proven(), "call-1")
+    assert GATE.restore(sealed, "call-1") is None
+
+
+async def test_a_seal_holds_after_a_restart_with_the_same_key() -> None:
+    sealed = GATE.seal(await proven(), "call-1")
+    empty = DemoBackoffice(DemoData(customers=(), contracts=(), claims=()))
+    assert Gate(empty, KEY).restore(sealed, "call-1") is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer_number": "20451736"},
+        {"customer_number": "1007882"},
+        {"customer_number": 10078821},
+        {"level": 2},
+        {"level": 0},
+        {"level": True},
+        {"level": 1.0},
+        {"level": "1"},
+        {"signature": "0" * 64},
+        {"signature": "é" * 64},
+        {"signature": ""},
+        {"signature": None},
+        {"extra": 1},
+    ],
+)
+async def test_a_tampered_seal_is_refused(change: dict[str, object]) -> None:
+    assert GATE.restore({**GATE.seal(await proven(), "call-1"), **change}, "call-1") is None
+
+
+@pytest.mark.parametrize("field", ["customer_number", "level", "signature"])
+async def test_a_seal_that_lost_a_field_is_refused(field: str) -> None:
+    sealed = GATE.seal(await proven(), "call-1")
+    del sealed[field]
+    assert GATE.restore(sealed, "call-1") is None
+
+
+@given(json_values)
+def test_anything_else_restores_nobody_and_raises_nothing(anything: object) -> None:
+    assert GATE.restore(anything, "call-1") is None
+
+
+@given(
+    st.fixed_dictionaries({"customer_number": st.text(), "level": st.integers(0, 2), "signature": st.text()})
+)
+def test_a_forged_seal_restores_nobody(forged: dict[str, object]) -> None:
+    assert GATE.restore(forged, "call-1") is None
+
+
+@given(st.text(), st.text())
+def test_a_seal_opens_in_one_call_only(one: str, other: str) -> None:
+    jeanne = _known_identity()
+    assert (GATE.restore(GATE.seal(jeanne, one), other) is not None) == (one == other)
+
+
+def _known_identity() -> Identity:
+    sealed = {
+        "customer_number": JEANNE,
+        "level": 1,
+        "signature": GATE._sign("here", JEANNE, IdentityLevel(1)),
+    }
+    identity = GATE.restore(sealed, "here")
+    assert identity is not None
+    return identity
+
+
+def test_a_short_key_is_refused_without_being_shown() -> None:
+    with pytest.raises(ValueError, match="5 bytes"):
+        Gate(DemoBackoffice(DATA), b"short")
+
+
+# Identity
+
+
+def test_an_identity_cannot_be_made_without_the_gates_token() -> None:
+    for token in (None, object(), True, "GATE_TOKEN"):
+        with pytest.raises(TypeError, match=r"tools\.gate"):
+            Identity(JEANNE, IdentityLevel.NUMBER_AND_BIRTH_DATE, token=token)
+
+
+async def test_an_identity_does_not_change_and_cannot_be_stored_or_copied() -> None:
+    identity = await proven()
+    with pytest.raises(AttributeError):
+        identity._customer_number = "20451736"
+    with pytest.raises(AttributeError):
+        del identity._level
+    for store in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            store(identity)
+
+
+async def test_an_identity_shows_no_number() -> None:
+    identity = await proven()
+    assert JEANNE not in f"{identity} {identity!r} {Proven(identity)!r}"
+
+
+async def test_two_proofs_of_the_same_customer_are_equal_and_of_two_customers_are_not() -> None:
+    jeanne, again, karim = await proven(), await proven(), await proven("20451736", date(1985, 12, 15))
+    assert jeanne == again
+    assert hash(jeanne) == hash(again)
+    assert jeanne != karim
+    assert jeanne != JEANNE
+
+
+def test_an_identity_cannot_be_subclassed() -> None:
+    with pytest.raises(TypeError, match="sealed"):
+        type("Cheat", (Identity,), {})
+
+
+def test_only_the_gate_holds_the_token() -> None:
+    root = Path(tools.__file__).parents[1]
+    holders = set()
+    for folder in ("app", "telephony", "audio", "graph", "nodes", "tools", "knowledge", "prompts"):
+        for path in (root / folder).rglob("*.py"):
+            names = {getattr(node, "id", None) or getattr(node, "attr", None) for node in _nodes(path)}
+            imported = {
+                alias.name
+                for node in _nodes(path)
+                if isinstance(node, ast.ImportFrom)
+                for alias in node.names
+            }
+            if "GATE_TOKEN" in names | imported:
+                holders.add(path.relative_to(root).as_posix())
+    assert holders == {"tools/gate.py", "tools/identity.py"}
+
+
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
