@@ -1,0 +1,82 @@
+"""The knowledge port: a question in, the passages that answer it out, each with a score that can be trusted.
+
+The real adapter is :mod:`knowledge.qdrant_retriever`; :class:`ListRetriever` is the in-memory twin.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from knowledge.relevance import Relevance, Wording
+
+ANSWERABLE = 0.5
+"""Least score at which a passage may be given as an answer; below it, say that you do not know."""
+
+
+SOURCE_LABEL = "Source :"
+"""Begins the paragraph of the details that says where a rule comes from; not searched, every passage has one."""
+
+
+class KnowledgeUnavailable(Exception):
+    """The knowledge base could not be read or written (server away, folder locked, unreadable).
+
+    Raised by adapters only, with the cause chained. Not for a question without an answer: that
+    is an empty list, or a best score under :data:`ANSWERABLE`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A question with its answer, or a piece of a plain document."""
+
+    id: str
+    """The same from one indexing to the next: a UUID made of source and question."""
+    question: str
+    """The heading. Empty for a piece of a plain document."""
+    answer: str
+    """What may be spoken as it stands. Empty for a piece of a plain document: only a model can word it."""
+    details: str
+    """For the model and for advisers: rules, figures, dated sources. The whole text of a plain piece."""
+    source: str
+    """The file it comes from, relative to the indexed folder."""
+    score: float = 0.0
+    """How well it answers what was searched, 0..1, comparable across questions; 0 outside of a search."""
+    variants: tuple[str, ...] = ()
+    """Other ways to ask the same question."""
+
+    @property
+    def wording(self) -> Wording:
+        """What the scoring reads."""
+        asked = (self.question, *self.variants) if self.question else ()
+        told = (one for one in self.details.split("\n\n") if not one.startswith(SOURCE_LABEL))
+        return Wording(asked, "\n".join((self.answer, *told)))
+
+
+class Retriever(Protocol):
+    """Finds passages. One instance serves every call."""
+
+    async def search(self, question: str, limit: int = 3) -> list[Passage]:
+        """At most ``limit`` passages, best first, each with its ``score``; empty when nothing is near.
+
+        Never blocks the event loop. Raises :class:`KnowledgeUnavailable`.
+        """
+
+
+class ListRetriever:
+    """The twin: passages in a list, scored one by one as the real adapter scores its candidates."""
+
+    def __init__(self, passages: Iterable[Passage]) -> None:
+        """Take ``passages`` as the whole knowledge base."""
+        self._passages = tuple(passages)
+        self._relevance = Relevance(passage.wording for passage in self._passages)
+
+    async def search(self, question: str, limit: int = 3) -> list[Passage]:
+        """See :meth:`Retriever.search`."""
+        return rank(question, self._passages, self._relevance)[:limit]
+
+
+def rank(question: str, passages: Iterable[Passage], relevance: Relevance) -> list[Passage]:
+    """``passages`` that share at least a word with ``question``, scored, best first; ties by id."""
+    repaired = relevance.repair(question)
+    scored = (replace(one, score=relevance.score(repaired, one.wording)) for one in passages)
+    return sorted((one for one in scored if one.score > 0), key=lambda one: (-one.score, one.id))
