@@ -42,6 +42,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## install what EXTRAS names into .venv
+	@echo "$(EXTRAS): installed in $(VENV)"
 
 call: $(STAMP) ## one whole phone call, with a scripted caller; no key needed
 	@$(PY) -m app call $(ARGS)
@@ -133,4 +134,4 @@ $(STAMP): pyproject.toml constraints.txt | $(PY)
 	  echo "Installing $(EXTRAS) with pip (a minute or two)"; \
 	  with_pip; \
 	fi || { cat $(LOG) >&2; echo "Set-up failed; the lines above say why." >&2; exit 1; }
-	@touch "$@"; echo "Ready in $(VENV)"
+	@touch "$@"

@@ -1,0 +1,235 @@
+"""The files that put the agent on a machine agree with the agent and with each other.
+
+There is no container engine in the tests: what can be read is checked, against the Compose specification's
+own key names and against what the project says elsewhere.
+"""
+
+import configparser
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PORTS = {"4573", "9092", "8000"}
+START = ["python", "-m", "app", "serve"]
+
+# From https://github.com/compose-spec/compose-spec; the keys in use here and their neighbours.
+SERVICE_KEYS = {
+    *(
+        "image",
+        "build",
+        "command",
+        "entrypoint",
+        "env_file",
+        "environment",
+        "ports",
+        "expose",
+        "volumes",
+        "networks",
+    ),
+    *(
+        "profiles",
+        "depends_on",
+        "restart",
+        "healthcheck",
+        "read_only",
+        "tmpfs",
+        "cap_drop",
+        "cap_add",
+        "user",
+    ),
+    *(
+        "security_opt",
+        "init",
+        "stop_grace_period",
+        "stop_signal",
+        "logging",
+        "deploy",
+        "secrets",
+        "configs",
+        "labels",
+    ),
+}
+HEALTHCHECK_KEYS = {"test", "interval", "timeout", "start_period", "start_interval", "retries", "disable"}
+BUILD_KEYS = {"context", "dockerfile", "args", "target", "cache_from", "labels"}
+
+
+def compose() -> dict[str, dict[str, dict[str, object]]]:
+    """The Compose file, parsed."""
+    parsed = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions and their arguments, lines joined and comments left out."""
+    text = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    whole = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in whole.splitlines())]
+
+
+def arguments(instruction: str) -> list[str]:
+    """What follows each use of an instruction in the Dockerfile."""
+    return [rest for word, rest in dockerfile() if word == instruction]
+
+
+def systemd_unit() -> configparser.ConfigParser:
+    """The systemd unit, parsed."""
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # keys keep their capitals
+    parser.read_string((ROOT / "deploy" / "standardiste.service").read_text(encoding="utf-8"))
+    return parser
+
+
+def test_compose_uses_only_keys_that_compose_knows() -> None:
+    file = compose()
+    assert file.keys() <= {"name", "services", "volumes", "networks", "secrets", "configs"}
+    for service in file["services"].values():
+        assert service.keys() <= SERVICE_KEYS
+        for key, known in (("healthcheck", HEALTHCHECK_KEYS), ("build", BUILD_KEYS)):
+            part = service.get(key, {})
+            assert isinstance(part, dict)
+            assert part.keys() <= known
+
+
+def test_compose_starts_the_agent_alone_and_qdrant_when_asked() -> None:
+    services = compose()["services"]
+    started = {name for name, service in services.items() if not service.get("profiles")}
+    assert started == {"agent"}
+    assert services["qdrant"]["profiles"] == ["qdrant"]
+
+
+def test_compose_declares_every_volume_it_mounts() -> None:
+    file = compose()
+    for service in file["services"].values():
+        mounts = service["volumes"]
+        assert isinstance(mounts, list)
+        assert {mount.split(":")[0] for mount in mounts} <= file["volumes"].keys()
+
+
+def test_every_published_port_answers_on_this_machine_only_unless_told_otherwise() -> None:
+    published = compose()["services"]["agent"]["ports"]
+    assert isinstance(published, list)
+    for port in published:
+        assert re.match(r"(127\.0\.0\.1|\$\{AGENT_BIND:-127\.0\.0\.1\}):", port), port
+    assert {port.rsplit(":", 1)[1] for port in published} == PORTS
+
+
+@pytest.mark.parametrize("name", ["agent", "qdrant"])
+def test_a_service_comes_back_after_a_crash(name: str) -> None:
+    assert compose()["services"][name]["restart"] == "unless-stopped"
+
+
+def test_a_missing_env_file_does_not_stop_compose() -> None:
+    assert compose()["services"]["agent"]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_compose_and_image_write_to_one_volume_only() -> None:
+    agent = compose()["services"]["agent"]
+    (work_folder,) = arguments("WORKDIR")
+    assert agent["read_only"] is True
+    assert agent["volumes"] == [f"agent-var:{work_folder}/var"]
+    assert arguments("VOLUME") == [f"{work_folder}/var"]
+
+
+def test_every_image_is_named_by_an_exact_tag() -> None:
+    images = [*arguments("FROM"), *(str(service["image"]) for service in compose()["services"].values())]
+    for image in images:
+        assert re.search(r":v?\d+\.\d+\.\d+", image), image
+
+
+def test_the_image_runs_on_a_python_that_the_project_supports() -> None:
+    (image,) = arguments("FROM")
+    version = re.match(r"python:(\d+\.\d+)\.", image)
+    assert version
+    assert f"Programming Language :: Python :: {version[1]}" in PYPROJECT["project"]["classifiers"]
+
+
+def test_the_image_installs_from_the_lock_and_only_what_the_project_names() -> None:
+    (install,) = [run for run in arguments("RUN") if "pip install" in run]
+    assert "--constraint constraints.txt" in install
+    assert "PIP_BUILD_CONSTRAINT=constraints.txt" in install
+    extra, *_ = [rest.split("=")[1] for rest in arguments("ARG") if rest.startswith("EXTRAS=")]
+    assert extra in PYPROJECT["project"]["optional-dependencies"]
+
+
+def test_what_the_image_copies_first_is_all_that_the_build_needs() -> None:
+    first, *_ = arguments("COPY")
+    copied = set(first.split()[:-1])
+    named = {PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"]}
+    assert copied == named | {"pyproject.toml", "constraints.txt"}
+    assert all((ROOT / name).is_file() for name in copied)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    instructions = [word for word, _ in dockerfile()]
+    (user,) = arguments("USER")
+    assert user not in {"root", "0"}
+    assert instructions.index("USER") < instructions.index("CMD")
+    assert "USER" not in instructions[: instructions.index("RUN")]
+
+
+def test_the_image_offers_the_three_ports_and_asks_for_its_health() -> None:
+    (exposed,) = arguments("EXPOSE")
+    assert set(exposed.split()) == PORTS
+    (health,) = arguments("HEALTHCHECK")
+    assert "http://127.0.0.1:8000/health" in health
+
+
+def test_the_image_is_given_no_secret_and_no_history() -> None:
+    ignored = set((ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines())
+    assert {".env", ".git", ".venv", "var"} <= ignored
+
+
+def test_image_and_systemd_start_the_agent_by_the_same_command() -> None:
+    (command,) = arguments("CMD")
+    assert yaml.safe_load(command) == START
+    started = systemd_unit()["Service"]["ExecStart"].split()
+    assert started[0].endswith(".venv/bin/python")
+    assert started[1:] == START[1:]
+
+
+def test_the_agent_in_a_container_listens_where_the_ports_are_published_whatever_the_env_file_says() -> None:
+    listens = {"APP_HOST": "0.0.0.0", "ASTERISK_AGI_HOST": "0.0.0.0", "ASTERISK_AUDIO_HOST": "0.0.0.0"}
+    by_itself = dict(part.split("=", 1) for part in " ".join(arguments("ENV")).split())
+    under_compose = compose()["services"]["agent"]["environment"]
+    assert isinstance(under_compose, dict)
+    assert listens.items() <= by_itself.items()
+    assert listens.items() <= under_compose.items()
+    names = {"APP_PORT", "ASTERISK_AGI_PORT", "ASTERISK_AUDIO_PORT"}
+    assert {under_compose[name] for name in names} == PORTS
+
+
+def test_what_compose_and_image_set_are_settings_of_the_agent() -> None:
+    known = {name for name, _, _ in settings.documented()}
+    of_python = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"}
+    by_image = {part.split("=", 1)[0] for part in " ".join(arguments("ENV")).split()}
+    by_compose = compose()["services"]["agent"]["environment"]
+    assert isinstance(by_compose, dict)
+    assert by_image - of_python <= known
+    assert by_compose.keys() <= known
+
+
+def test_systemd_restarts_the_agent_without_rights_to_anything_but_var() -> None:
+    service = systemd_unit()["Service"]
+    assert service["Restart"] == "always"
+    assert service["User"] not in {"", "root"}
+    assert service["ProtectSystem"] == "strict"
+    assert service["ReadWritePaths"] == f"{service['WorkingDirectory']}/var"
+    assert service["NoNewPrivileges"] == "true"
+    assert service["CapabilityBoundingSet"] == ""
+
+
+def test_pre_commit_fetches_nothing() -> None:
+    parsed = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert {repository["repo"] for repository in parsed["repos"]} == {"local"}
+    hooks = [hook for repository in parsed["repos"] for hook in repository["hooks"]]
+    assert {hook["id"] for hook in hooks} == {"ruff", "ruff-format", "mypy", "lint-imports"}
+    assert {hook["language"] for hook in hooks} == {"system"}
