@@ -229,6 +229,15 @@ def test_an_agent_that_begins_in_the_callers_speech_is_barged_in_on_only_by_what
     assert tell(detector, speech(10)) == [BargeIn(1090)]
 
 
+def test_speech_over_one_answer_does_not_count_against_the_next() -> None:
+    detector = TurnDetector(TIMING)
+    detector.agent_speaking = True
+    tell(detector, speech(80))
+    detector.agent_speaking = False
+    detector.agent_speaking = True
+    assert tell(detector, speech(80)) == []
+
+
 def test_being_told_every_tick_that_the_agent_speaks_changes_nothing() -> None:
     detector = TurnDetector(TIMING)
     events: list[DetectorEvent] = []
