@@ -1,0 +1,334 @@
+"""FastAGI: one coroutine per call, from the ringing to what became of it.
+
+Asterisk connects, says who rings, and then takes orders. ``EXEC AudioSocket`` makes it connect the
+call's sound to the media server and blocks this leg until the sound has ended; the session talks with
+the caller meanwhile. Then the outcome is told to the dialplan and carried out.
+
+=============  ==========================================================  ==========================
+outcome        variables set                                               then
+=============  ==========================================================  ==========================
+HungUp         VOICEBOT_OUTCOME=hungup                                     HANGUP
+Transferred    VOICEBOT_OUTCOME=transfer, VOICEBOT_QUEUE, VOICEBOT_REASON, EXEC Queue
+               VOICEBOT_SUMMARY, VOICEBOT_CUSTOMER
+NoAudio        VOICEBOT_OUTCOME=noaudio                                    the dialplan goes on
+CallerLeft     VOICEBOT_OUTCOME=callerleft (refused on a dead channel)     nothing
+=============  ==========================================================  ==========================
+
+A dialplan has a Queue behind ``AGI()``: when this process dies or a session fails no variable is set,
+and the caller reaches people. ``noaudio`` is for the same Queue: the caller is there, unheard. That
+includes a connection which broke in mid-call, which looks to the session as if the caller had left.
+
+panoramisk 1.4 serves, with :class:`Request` and :class:`Application` around it. They cure: a port
+check that froze the event loop; a lost connection seen as a ValueError; HANGUP taken for an answer, and
+a usage error's text for the next one, after which every answer belonged to the command before; a header
+in Latin-1; cancellation swallowed; a variable that holds "hangup" (replies are read by
+:mod:`telephony.agi`). What stays: an idle leg learns that the caller left with its next command only.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Protocol, assert_never
+from uuid import uuid4
+
+from panoramisk import fast_agi  # type: ignore[import-untyped]  # it has no types
+
+from telephony import agi
+from telephony.agi import Command, Environment, Reply
+from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.line import Line
+from telephony.switchboard import Connection, DuplicateCall, Switchboard
+
+log = logging.getLogger(__name__)
+
+SCRIPT = "agent"
+"""What the dialplan asks for: ``AGI(agi://host:port/agent)``."""
+
+LONGEST_HEAD_BYTES = 16_384
+"""An environment is about one kilobyte; also the bound of one reply line."""
+
+
+class NoHeader(Exception):
+    """A connection that did not say what it wants: a port check, or no Asterisk at all."""
+
+
+class Reception(Protocol):
+    """Who takes the calls."""
+
+    def open(self, call: Call) -> Line:
+        """A line for ``call``, which has not been answered yet."""
+
+    async def run(self, call: Call, line: Line) -> Outcome:
+        """Talk with the caller until the end; begins before the audio leg is there.
+
+        Returns soon when the line is closed. Not called when the caller leaves before the answer.
+        """
+
+
+class Request(fast_agi.Request):  # type: ignore[misc]  # the base is untyped
+    """One AGI leg: commands out, replies in, one at a time."""
+
+    def __init__(
+        self,
+        app: fast_agi.Application,
+        headers: Environment,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        super().__init__(app, headers, reader, writer)
+        self.environment = headers
+
+    async def send_command(self, command: Command) -> Reply:
+        """Send ``command`` and wait for its reply, for as long as it takes.
+
+        Raises ConnectionError when the leg is lost, or says what AGI does not know.
+        """
+        await self._write(f"{command}\n".encode())
+        while True:
+            line = await self._line()
+            if line == "HANGUP":  # answers nothing; CHANNEL STATUS will say the same
+                continue
+            if line.startswith("520-"):  # usage text, up to "520 End of proper usage."
+                while not (await self._line()).startswith("520 "):
+                    pass
+                return Reply(520)
+            reply = self._parsed(line)
+            if reply.code != 100:  # "100 result=0 Trying...": the answer is still to come
+                return reply
+
+    async def _write(self, line: bytes) -> None:
+        if self.writer.is_closing():
+            raise self._lost("the AGI leg is closed")
+        try:
+            self.writer.write(line)
+            await self.writer.drain()
+        except OSError as error:
+            raise self._lost(str(error)) from error
+
+    async def _line(self) -> str:
+        try:
+            raw: bytes = await self.reader.readline()
+        except ValueError as error:
+            raise self._lost("a reply line without end") from error
+        except OSError as error:  # a dead host is a TimeoutError, which is no ConnectionError
+            raise self._lost(str(error)) from error
+        if not raw.endswith(b"\n"):
+            raise self._lost("Asterisk closed the AGI leg")
+        return raw.decode("utf-8", "replace").rstrip("\r\n")
+
+    def _parsed(self, line: str) -> Reply:
+        try:
+            return agi.parse_reply(line)
+        except agi.ProtocolError as error:
+            raise self._lost(str(error)) from error
+
+    def _lost(self, why: str) -> ConnectionError:
+        """After such a line no reply could be told from the next one: the leg is closed."""
+        self.writer.close()
+        return ConnectionResetError(why)
+
+
+class Application(fast_agi.Application):  # type: ignore[misc]  # the base is untyped
+    """Routes connections by script name; whatever one does, the others go on."""
+
+    def __init__(self, header_s: float) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self._header_s = header_s
+
+    async def handler(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection, from its first byte to its close."""
+        try:
+            _keep_alive(writer)
+            environment = await self._environment(reader)
+            route: Callable[[Request], Awaitable[None]] | None
+            route = self._route.get(environment.get("agi_network_script"))
+            if route is None:
+                log.warning("agi.unknown_script")
+            else:
+                await route(Request(self, environment, reader, writer))
+        except NoHeader as error:
+            log.info("agi.no_header", extra={"reason": str(error)})
+        except DuplicateCall as error:
+            log.warning("agi.refused", extra={"reason": str(error)})
+        except ConnectionError as error:
+            log.info("agi.lost", extra={"reason": str(error)})
+        except (
+            Exception
+        ):  # a fault in one call must not reach the others; the dialplan's Queue takes the caller
+            log.exception("agi.failed")
+        finally:
+            writer.close()
+
+    async def _environment(self, reader: asyncio.StreamReader) -> Environment:
+        try:
+            async with asyncio.timeout(self._header_s):
+                return agi.parse_environment(await reader.readuntil(b"\n\n"))
+        except asyncio.IncompleteReadError as error:
+            how = "within the header" if error.partial else "without a word"
+            raise NoHeader(f"closed {how}") from error
+        except TimeoutError as error:
+            raise NoHeader(f"the header did not end within {self._header_s} s") from error
+        except asyncio.LimitOverrunError as error:
+            raise NoHeader("the header is too long") from error
+
+
+class AgiServer:
+    """Serves the AGI legs of all calls."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        switchboard: Switchboard,
+        reception: Reception,
+        audio_address: tuple[str, int],
+        *,
+        header_s: float = 5.0,
+        settle_s: float = 10.0,
+    ) -> None:
+        """``audio_address`` is where Asterisk finds the media server.
+
+        ``header_s`` bounds the wait for the whole environment. ``settle_s`` bounds what may take the leg
+        that is left when the other has ended: the session to finish, or Asterisk to answer the EXEC.
+        """
+        self._address = (host, port)
+        self._switchboard = switchboard
+        self._reception = reception
+        self._audio_address = audio_address
+        self._header_s = header_s
+        self._settle_s = settle_s
+        self._server: asyncio.Server | None = None
+        self._owner: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on; the one chosen by the system when 0 was asked."""
+        if self._server is None:
+            raise RuntimeError("the AGI server is not started")
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address cannot be had."""
+        application = Application(self._header_s)
+        application.add_route(SCRIPT, self._agent)
+        ready: asyncio.Future[asyncio.TaskGroup] = asyncio.get_running_loop().create_future()
+        self._owner = asyncio.create_task(_own_tasks(ready), name="AGI legs")
+        legs = await ready
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            legs.create_task(application.handler(reader, writer), name="AGI leg")
+
+        host, port = self._address
+        try:
+            self._server = await asyncio.start_server(accept, host, port, limit=LONGEST_HEAD_BYTES)
+        except OSError:
+            await self._end_legs()
+            raise
+
+    async def close(self) -> None:
+        """Listen no more and end every call; returns when all are over."""
+        if self._server is not None:
+            self._server.close()
+            await self._end_legs()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def _end_legs(self) -> None:
+        if self._owner is not None:
+            self._owner.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._owner
+            self._owner = None
+
+    # one call
+
+    async def _agent(self, request: Request) -> None:
+        call = agi.call_of(request.environment, fresh_id=CallId(str(uuid4())))
+        line = self._reception.open(call)
+        with self._switchboard.announce(call.id, line) as connection:
+            log.info("call.started", extra={"call_id": call.id, "channel": call.channel})
+            if not (await request.send_command(agi.answer())).done:
+                log.info("call.unanswered", extra={"call_id": call.id})
+                return
+            try:
+                outcome = await self._converse(request, call, connection)
+            finally:
+                line.hang_up()  # also an audio leg that came when the session was over
+        outcome = await _as_asterisk_sees_it(request, outcome)
+        log.info("call.ended", extra={"call_id": call.id, "outcome": type(outcome).__name__})
+        await _carry_out(request, outcome)
+
+    async def _converse(self, request: Request, call: Call, connection: Connection) -> Outcome:
+        """The session beside the EXEC that carries its sound, until both have ended."""
+        async with asyncio.TaskGroup() as legs:
+            audio = legs.create_task(self._carry_sound(request, call, connection.line))
+            session = legs.create_task(self._hold_session(call, connection.line))
+            await asyncio.wait((audio, session), return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(self._settle_s):
+                await asyncio.wait((audio, session))
+        return session.result() if connection.joined else NoAudio()
+
+    async def _carry_sound(self, request: Request, call: Call, line: Line) -> None:
+        host, port = self._audio_address
+        why = "the AGI server closes"
+        try:
+            reply = await request.send_command(agi.execute("AudioSocket", call.id, f"{host}:{port}"))
+            why = f"Asterisk ended the audio: {reply.code} result={reply.result}"
+        except ConnectionError as error:
+            why = str(error)  # the session ends first; the next command raises it again
+        finally:
+            line.closed(why)
+
+    async def _hold_session(self, call: Call, line: Line) -> Outcome:
+        try:
+            return await self._reception.run(call, line)
+        finally:
+            line.hang_up()  # the EXEC answers only when the sound has ended
+
+
+async def _as_asterisk_sees_it(request: Request, outcome: Outcome) -> Outcome:
+    """EXEC's -1 means hung up, or broken sound, or refused: only the channel knows if the caller is there."""
+    if not (await request.send_command(agi.channel_status())).done:
+        return CallerLeft()
+    return NoAudio() if isinstance(outcome, CallerLeft) else outcome
+
+
+async def _carry_out(request: Request, outcome: Outcome) -> None:
+    match outcome:
+        case HungUp():
+            await _tell(request, OUTCOME="hungup")
+            await request.send_command(agi.hang_up())
+        case Transferred(queue, reason, summary, customer_number):
+            enqueue = agi.execute("Queue", queue)  # raises before the dialplan is told
+            await _tell(request, QUEUE=queue, REASON=reason, SUMMARY=summary, CUSTOMER=customer_number)
+            await _tell(request, OUTCOME="transfer")
+            await request.send_command(enqueue)
+        case CallerLeft():
+            await _tell(request, OUTCOME="callerleft")
+        case NoAudio():
+            await _tell(request, OUTCOME="noaudio")
+        case _:
+            assert_never(outcome)
+
+
+async def _tell(request: Request, **variables: str) -> None:
+    for name, value in variables.items():
+        await request.send_command(agi.set_variable(f"VOICEBOT_{name}", value))
+
+
+async def _own_tasks(ready: asyncio.Future[asyncio.TaskGroup]) -> None:
+    """Holds the group that owns one task per connection; cancelling this ends them all."""
+    async with asyncio.TaskGroup() as group:
+        ready.set_result(group)
+        await asyncio.get_running_loop().create_future()
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    """A leg is silent while the caller talks, for minutes: let the kernel notice a dead Asterisk."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):  # not on every system
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
