@@ -144,6 +144,10 @@ def test_a_cough_starts_and_is_dropped() -> None:
     ]
 
 
+def test_the_pause_after_a_bare_start_counts_from_that_start() -> None:
+    assert events_of(silence(1000), speech(60), silence(170)) == [SpeechStarted(1060), PossibleEnd(1220)]
+
+
 def test_a_brisk_oui_is_a_turn() -> None:
     assert isinstance(events_of(silence(500), speech(200), silence(700))[-1], TurnBounds)
 
