@@ -63,9 +63,7 @@ def read_folder(folder: Path = FAQ_FOLDER) -> list[Passage]:
     )
     if not files:
         raise DocumentError(f"{folder}: no .md or .txt file in this knowledge folder")
-    return [
-        passage for file in files for passage in parse(_read(file), file.relative_to(folder).as_posix())
-    ]
+    return [passage for file in files for passage in parse(_read(file), file.relative_to(folder).as_posix())]
 
 
 def parse(text: str, source: str) -> list[Passage]:
@@ -99,7 +97,9 @@ def _questions(lines: list[str], source: str) -> list[Passage]:
         if not heading:
             raise DocumentError(f"{where}: a heading without a question")
         if heading.casefold() in first_lines:
-            raise DocumentError(f"{where}: already asked on line {first_lines[heading.casefold()]}: {heading}")
+            raise DocumentError(
+                f"{where}: already asked on line {first_lines[heading.casefold()]}: {heading}"
+            )
         first_lines[heading.casefold()] = number
         variants, paragraphs = _variants_and_paragraphs(body)
         if not paragraphs:

@@ -20,6 +20,8 @@ _ELIDED = re.compile(r"\b(?:jusqu|lorsqu|puisqu|quoiqu|presqu|qu|[cdjlmnst])'(?=
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'"})
 
+STOP_WORDS_FILE = Path(__file__).parent / "stop_words.txt"
+"""Words the search does not compare, without accents."""
 SYNONYMS_FILE = Path(__file__).parent / "synonyms.txt"
 """Groups of words the search takes for one; edited by whoever writes the questions."""
 _LONGEST_PHRASE = 4
@@ -59,6 +61,7 @@ def content_words(text: str) -> list[str]:
     An expression of ``synonyms.txt`` ("combien de temps") counts as one word, the one that stands for it.
     """
     phrases, _ = _synonyms()
+    stop_words = _stop_words()
     heard = words(text)
     kept: list[str] = []
     position = 0
@@ -70,7 +73,7 @@ def content_words(text: str) -> list[str]:
                 position += length
                 break
         else:
-            if fold(heard[position]) not in STOP_WORDS:
+            if fold(heard[position]) not in stop_words:
                 kept.append(heard[position])
             position += 1
     return kept
@@ -86,14 +89,23 @@ def content_stem(word: str) -> str:
     return _synonyms()[1].get(stem(word), stem(word))
 
 
+def lines(file: Path) -> list[str]:
+    """The lines of one of this folder's word lists, stripped, without blank ones and ``#`` comments."""
+    read = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line for line in read if line and not line.startswith("#")]
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    return frozenset(word for line in lines(STOP_WORDS_FILE) for word in line.split())
+
+
 @cache
 def _synonyms() -> tuple[dict[tuple[str, ...], str], dict[str, str]]:
     """Expressions (folded words) → the word that stands for them; stems → the stem that stands for them."""
     phrases: dict[tuple[str, ...], str] = {}
     standing: dict[str, str] = {}
-    for line in SYNONYMS_FILE.read_text(encoding="utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
+    for line in lines(SYNONYMS_FILE):
         group = [words(entry) for entry in line.split(",")]
         first = "".join(group[0])
         for entry in group:
@@ -107,28 +119,3 @@ def _synonyms() -> tuple[dict[tuple[str, ...], str], dict[str, str]]:
 def ngrams(items: Sequence[str], length: int) -> Iterable[tuple[str, ...]]:
     """Every run of ``length`` neighbours of ``items``."""
     return zip(*(items[start:] for start in range(length)), strict=False)
-
-
-# Two kinds: the grammar's small words, and the padding of people on the phone (politeness, hesitation,
-# "je voudrais savoir si"). Question words that change the answer stay: combien, quand, pourquoi, avant, après.
-STOP_WORDS = frozenset(
-    """
-    a ai aie aient ait as au aux avec avez aviez avoir avais avait avons ayant c ca car ce ceci cela celle celui ces cet
-    cette ceux chez comme d dans de des donc dont du elle elles en entre es est et etait etaient etais etant ete
-    etes etre eu eux furent fut hui il ils j je l la laquelle le lequel les lesquels leur leurs lui m ma mais me
-    meme memes mes moi mon n ne ni nos notre nous on ont or ou par parce pas plus pour puis qu que quel quelle quelles
-    quels qui quoi s sa sans se sera serai serait seront ses si soi soient sois soit sommes son sont sous suis sur
-    t ta te tel telle tes toi ton tous tout toute toutes tu un une vers vos votre vous y
-    aurait auriez aura aurai aurais peut peux pouvez pouvoir pourrais pourrait pourriez puisse puis-je
-    veut veux voulez vouloir voudrais voudrait voulais voulait souhaite souhaiterais aimerais aimerait
-    dois doit doivent devez devrait devrais devra devrai faut faudrait fais fait faites faire font vais va vas vont
-    aller allez allons viens vient venez
-    sais sait savez savoir dire dis dit dites donne donnez expliquer expliquez peut-etre
-    bonjour bonsoir allo madame monsieur mademoiselle merci plait svp pardon excusez excuse
-    euh heu ben bah bon alors voila voici hein ah oh oui non ok accord enfin bref juste exactement vraiment
-    la-dessus dessus la ici ca-y-est aussi encore tres trop bien deja toujours jamais autre autres
-    besoin possible arrive arriver moment mois quand
-    question questions petite petit renseignement renseignements comment chose truc quelque quelqu
-    aujourd parle parler parlez appelle appelez s'il truc genre jour sur-le-champ au-juste
-    """.split()
-)

@@ -1,4 +1,4 @@
-"""How well a passage answers a question, as a number that means the same for every question. Pure.
+"""How well a passage answers a question, as a number that means the same for every question.
 
 BM25 and rank fusion order passages well, but their scores say nothing across questions: the best
 of bad passages also comes first. The agent must be able to say "I don't know", so the order found
@@ -14,26 +14,36 @@ holds weighs most, because it is what the caller asked about and nobody wrote ab
 The score mixes the two. A question about something else in familiar words ("combien coûte une
 assurance auto") loses on both: ``auto`` and ``coûte`` are heavy and missing.
 
-Before that, a word no passage holds is read as the nearest word one does (``bénéfissiaire``),
-within an edit distance, because transcriptions misspell.
+Some questions are near what is known and still have no answer here (prices, other products, legal
+advice). ``unanswerable.txt`` lists them; a question nearer to one of its lines than to any passage
+has all its scores lowered, under the threshold whatever they were.
+
+Before that, a word nobody wrote is read as the nearest one somebody did (``bénéfissiaire``), within
+an edit distance, because transcriptions misspell.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
-from knowledge.french import content_stem, content_stems, content_words, fold, stems
+from knowledge.french import content_stem, content_stems, content_words, fold, lines, stems
 
+UNANSWERABLE_FILE = Path(__file__).parent / "unanswerable.txt"
+"""Questions the agent leaves to people; edited by whoever writes the answers."""
 ANSWER_CREDIT = 0.5
 """What a stem found only in the answer counts, against 1 in the question (tuned, see tests/knowledge)."""
 COVERAGE_SHARE = 0.5
-"""Share of coverage in the score; the rest is closeness."""
-REPAIR_LIKENESS = 80.0
+"""Share of coverage in the score; the rest is closeness (tuned)."""
+REFUSED_SHARE = 0.49
+"""What is left of the scores of a question that belongs to people: at most 0.49, under the threshold."""
+REPAIR_LIKENESS = 85.0
 """Least likeness (Indel ratio, 0..100) for an unknown word to be read as a known one."""
-_SHORTEST_REPAIRED = 5
+_SHORTEST_REPAIRED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,58 +64,88 @@ class _Analysed:
 class Relevance:
     """Scores passages against questions. Built over all passages, for their IDF; then immutable."""
 
-    def __init__(self, wordings: Iterable[Wording]) -> None:
-        """Count in how many of ``wordings`` each stem appears."""
+    def __init__(self, wordings: Iterable[Wording], unanswerable: Iterable[str] | None = None) -> None:
+        """Count in how many of ``wordings`` each stem appears.
+
+        ``unanswerable``: questions to refuse; by default those of ``unanswerable.txt``.
+        """
+        refused_questions = unanswerable_questions() if unanswerable is None else tuple(unanswerable)
+        self._refused = frozenset(frozenset(content_stems(line)) for line in refused_questions) - {
+            frozenset()
+        }
         self._analysed = {wording: _analyse(wording) for wording in wordings}
+        written = [*refused_questions]
         documents: Counter[str] = Counter()
-        known: dict[str, str] = {}
         for wording, analysed in self._analysed.items():
             documents.update(analysed.asked | analysed.body)
-            for text in (*wording.questions, wording.body):
-                known.update((fold(word), word) for word in content_words(text))
-        self._known = known
-        total = len(self._analysed)
+            written += [*wording.questions, wording.body]
+        for refused in self._refused:
+            documents.update(refused)
+        total = len(self._analysed) + len(self._refused)
         self._idf = {
             one: math.log(1 + (total - count + 0.5) / (count + 0.5)) for one, count in documents.items()
         }
         self._unknown_idf = math.log(1 + (total + 0.5) / 0.5)
+        # Sorted: of two equally near words, the same one is taken whatever order the passages come in.
+        self._spelling = {
+            fold(word): word for word in sorted({one for text in written for one in content_words(text)})
+        }
 
     def repair(self, question: str) -> str:
-        """``question`` with unknown words of five letters or more read as the nearest known word."""
+        """The content words of ``question``, those nobody wrote read as the nearest that somebody did.
+
+        Only from six letters on, and with the same initial; the question itself when it has small words only.
+        """
         return " ".join(self._repaired(word) for word in content_words(question)) or question
 
     def score(self, question: str, wording: Wording) -> float:
-        """How well ``wording`` answers ``question`` (repaired or not), in 0..1; 0 without content words."""
+        """How well ``wording`` answers ``question`` (repaired or not), in 0..1, refusals not considered."""
         asked = frozenset(content_stems(question))
-        passage = self._analysed.get(wording) or _analyse(wording)
         if not asked:
             return _small_words_in_common(question, wording)
-        whole = self._weight(asked)
-        found = self._weight(asked & passage.asked)
-        found += ANSWER_CREDIT * self._weight((asked & passage.body) - passage.asked)
-        closeness = max(
-            (
-                2 * self._weight(asked & wanted) / (whole + self._weight(wanted))
-                for wanted in passage.questions
-                if wanted
-            ),
-            default=found / whole,
-        )
-        return COVERAGE_SHARE * found / whole + (1 - COVERAGE_SHARE) * closeness
+        passage = self._analysed.get(wording) or _analyse(wording)
+        in_answer = (asked & passage.body) - passage.asked
+        found = self._weight(asked & passage.asked) + ANSWER_CREDIT * self._weight(in_answer)
+        coverage = found / self._weight(asked)
+        # A piece of a plain document is asked in no particular way: what it covers is all there is to say.
+        closeness = max((self._dice(asked, one) for one in passage.questions), default=coverage)
+        return COVERAGE_SHARE * coverage + (1 - COVERAGE_SHARE) * closeness
 
-    def _weight(self, asked: frozenset[str]) -> float:
-        return sum(self._idf.get(one, self._unknown_idf) for one in asked)
+    def refusal(self, question: str) -> float:
+        """How near ``question`` is to one that belongs to people, on the scale of :meth:`score`."""
+        asked = frozenset(content_stems(question))
+        if not asked:
+            return 0.0
+        whole = self._weight(asked)
+        return max(
+            (
+                COVERAGE_SHARE * self._weight(asked & one) / whole
+                + (1 - COVERAGE_SHARE) * self._dice(asked, one)
+                for one in self._refused
+            ),
+            default=0.0,
+        )
+
+    def _dice(self, asked: frozenset[str], wanted: frozenset[str]) -> float:
+        return 2 * self._weight(asked & wanted) / (self._weight(asked) + self._weight(wanted))
+
+    def _weight(self, some: frozenset[str]) -> float:
+        return sum(self._idf.get(one, self._unknown_idf) for one in some)
 
     def _repaired(self, word: str) -> str:
         if len(word) < _SHORTEST_REPAIRED or content_stem(word) in self._idf:
             return word
-        misheard = fold(word)
+        heard = fold(word)
         nearest = process.extractOne(
-            misheard, self._known.keys(), scorer=fuzz.ratio, score_cutoff=REPAIR_LIKENESS
+            heard, self._spelling.keys(), scorer=fuzz.ratio, score_cutoff=REPAIR_LIKENESS
         )
-        if nearest is None or nearest[0][0] != misheard[0]:
-            return word
-        return self._known[nearest[0]]
+        return self._spelling[nearest[0]] if nearest is not None and nearest[0][0] == heard[0] else word
+
+
+@cache
+def unanswerable_questions() -> tuple[str, ...]:
+    """The lines of ``unanswerable.txt``, comments apart."""
+    return tuple(lines(UNANSWERABLE_FILE))
 
 
 def _analyse(wording: Wording) -> _Analysed:

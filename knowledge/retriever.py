@@ -3,18 +3,18 @@
 The real adapter is :mod:`knowledge.qdrant_retriever`; :class:`ListRetriever` is the in-memory twin.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from knowledge.relevance import Relevance, Wording
+from knowledge.relevance import REFUSED_SHARE, Relevance, Wording
 
 ANSWERABLE = 0.5
 """Least score at which a passage may be given as an answer; below it, say that you do not know."""
 
 
 SOURCE_LABEL = "Source :"
-"""Begins the paragraph of the details that says where a rule comes from; not searched, every passage has one."""
+"""Begins the paragraph of details that says where a rule comes from; not searched: all passages have one."""
 
 
 class KnowledgeUnavailable(Exception):
@@ -75,8 +75,20 @@ class ListRetriever:
         return rank(question, self._passages, self._relevance)[:limit]
 
 
-def rank(question: str, passages: Iterable[Passage], relevance: Relevance) -> list[Passage]:
-    """``passages`` that share at least a word with ``question``, scored, best first; ties by id."""
+def rank(
+    question: str,
+    passages: Iterable[Passage],
+    relevance: Relevance,
+    likeness: Mapping[str, float] | None = None,
+) -> list[Passage]:
+    """``passages`` that have something to do with ``question``, scored, best first; ties by id.
+
+    ``likeness``: other evidence by passage id, on the same 0..1 scale (dense vectors); the stronger counts.
+    """
     repaired = relevance.repair(question)
-    scored = (replace(one, score=relevance.score(repaired, one.wording)) for one in passages)
-    return sorted((one for one in scored if one.score > 0), key=lambda one: (-one.score, one.id))
+    other = likeness or {}
+    scored = [(max(relevance.score(repaired, one.wording), other.get(one.id, 0.0)), one) for one in passages]
+    best = max((score for score, _ in scored), default=0.0)
+    share = REFUSED_SHARE if relevance.refusal(repaired) > best else 1.0
+    kept = [replace(one, score=score * share) for score, one in scored if score > 0]
+    return sorted(kept, key=lambda one: (-one.score, one.id))
