@@ -52,7 +52,7 @@ VIOLATIONS = [
     Violation(NODES_APART, "nodes.claims", "import nodes.contract"),
     Violation(NODES_PLAIN, "nodes.faq", "from langgraph.types import interrupt"),
     Violation(IDENTITY, "nodes.contract", "import tools.gate"),
-    Violation(PROVIDERS_APART, "audio.providers.espeak_tts", "import audio.providers.groq_stt"),
+    Violation(PROVIDERS_APART, "audio.providers.espeak_tts", "import audio.providers.silero_vad"),
     Violation(PURE, "audio.endpointing", "import time"),
     Violation(PURE, "telephony.agi", "import asyncio"),
     Violation(PURE, "tools.identity", "import httpx"),

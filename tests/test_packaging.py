@@ -138,20 +138,19 @@ def test_every_line_of_the_lock_is_an_exact_pin_for_one_python_or_another() -> N
         assert len(requirements) == 1 or all(pin.marker for pin in requirements), f"{name} is pinned twice"
 
 
-def test_what_is_installed_here_is_what_the_lock_says() -> None:
+def test_what_is_installed_here_down_to_the_last_dependency_is_what_the_lock_says() -> None:
     locked = pins()
-    for requirement in declared():
-        try:
-            installed = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # an extra that is not installed
-        wanted = [
-            pin
-            for pin in locked[canonicalize_name(requirement.name)]
-            if not pin.marker or pin.marker.evaluate()
-        ]
-        assert len(wanted) == 1
-        assert wanted[0].specifier.contains(installed), f"{requirement.name} {installed} is not {wanted[0]}"
+    here = {canonicalize_name(distribution.name) for distribution in importlib.metadata.distributions()}
+    installed = [requirement for requirement in declared() if canonicalize_name(requirement.name) in here]
+    names = needed_by(installed)
+    assert len(names) > len(installed), "the walk found nothing beyond what is declared"
+    for name in sorted(names):
+        version = importlib.metadata.version(name)
+        pinned = [pin for pin in locked.get(name, []) if not pin.marker or pin.marker.evaluate()]
+        assert len(pinned) == 1, f"{name} {version} is not in constraints.txt: make lock"
+        assert pinned[0].specifier.contains(version), (
+            f"{name} {version} is installed, the lock has {pinned[0]}"
+        )
 
 
 def test_the_lock_takes_a_cpu_build_of_torch_as_well_as_the_registrys() -> None:
