@@ -32,6 +32,9 @@ LOUD_PEAK = 200
 MUTE_MS = 2000
 """Without a frame from either side for this long, Asterisk ends the sound with an error."""
 
+JITTER_MS = 60
+"""Real time that a phone's buffer smooths: a frame of speech that is later leaves a hole."""
+
 KEY_DOWN_MS = 100
 """How long a key is held; no sound is sent meanwhile, and the digit when it is released."""
 
@@ -113,6 +116,7 @@ class Handset(asyncio.Protocol):
         self.suppresses_silence = False
         """Send nothing instead of silence, as some phones do."""
         self._tick_ms = tick_ms
+        self._jitter_ms = JITTER_MS * FRAME_MS / tick_ms
         self._background = background
         self._metronome = Metronome(tick_ms)
         self._beat: Beat | None = None
@@ -291,12 +295,15 @@ class Handset(asyncio.Protocol):
             self._record(sound, at_ms)
 
     def _record(self, sound: bytes, at_ms: float) -> None:
-        """Put ``sound`` where it arrived; jitter is smoothed as a phone does, by playing a little later."""
-        due = int(at_ms * SAMPLES_PER_MS) * 2
-        end = len(self._agent_track)
-        if end > due + FRAME_BYTES and sound == SILENCE_FRAME:
-            return  # behind after a stall: catch up where nobody hears it
-        self._agent_track += bytes(max(due - end, 0)) + sound
+        """Put ``sound`` where it arrived. Speech is not torn by jitter; silence makes up for it."""
+        gap = int(at_ms * SAMPLES_PER_MS) * 2 - len(self._agent_track)
+        if sound == SILENCE_FRAME:
+            if gap < -FRAME_BYTES:
+                return
+            torn = gap
+        else:
+            torn = gap if gap > self._jitter_ms * BYTES_PER_MS else 0
+        self._agent_track += bytes(max(torn, 0)) + sound
 
     def _tick(self) -> None:
         # Every frame is sent, also those of ticks that were missed: the caller's voice has no holes.
