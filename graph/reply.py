@@ -15,6 +15,8 @@ class Say:
     text: str
     interruptible: bool = True
     """False for the legal notice only: the caller must have heard it (AI Act art. 50)."""
+    message_id: str = ""
+    """Which message of the history this is, so that it can be cut to what was heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class StopRecording:
+    """The caller does not want to be recorded: sound and words of this call are kept nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRan:
     """A node of the graph has run; for whoever watches, the line ignores it."""
 
@@ -47,4 +54,4 @@ class NodeRan:
     took_ms: float
 
 
-Reply = Say | Listen | Transfer | HangUp | NodeRan
+Reply = Say | Listen | Transfer | HangUp | StopRecording | NodeRan

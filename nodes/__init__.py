@@ -1,0 +1,1 @@
+"""What the agent can do: one file per node, plain functions of the state with ports as fields."""

@@ -1,0 +1,141 @@
+"""The command line: ``python -m app COMMAND``; ``--help`` on each says what it does, with an example."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app import settings as configuration
+from app.settings import Settings, SettingsInvalid
+from audio.providers import ProviderUnavailable
+from graph.checkpoints import CheckpointsUnavailable
+from knowledge.retriever import KnowledgeUnavailable
+from prompts import PromptInvalid
+from tools.backoffice_demo import DemoDataInvalid
+
+Run = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One verb."""
+
+    name: str
+    purpose: str
+    example: str
+    run: Run
+    arguments: Callable[[argparse.ArgumentParser], None] | None = None
+
+
+async def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    from app.serving import serve
+
+    return await serve(settings)
+
+
+async def _call(settings: Settings, options: argparse.Namespace) -> int:
+    from app.rehearsal import rehearse
+
+    return 0 if await rehearse(settings, options.folder) else 1
+
+
+async def _chat(settings: Settings, options: argparse.Namespace) -> int:
+    from app.chat import chat
+
+    return await chat(settings, show_state=not options.no_state)
+
+
+async def _graph(_: Settings, options: argparse.Namespace) -> int:
+    from app.drawing import draw
+
+    return draw(options.folder)
+
+
+def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--folder", type=Path, default=Path(default), help="where to write (%(default)s)")
+
+    return add
+
+
+def _chat_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-state", action="store_true", help="do not print the state after each turn")
+
+
+COMMANDS = (
+    Command("serve", "answer the phone until stopped", "python -m app serve", _serve),
+    Command(
+        "call",
+        "one complete phone call with a scripted caller, live on the terminal; saves sound, text and picture",
+        "python -m app call --folder var/calls",
+        _call,
+        _folder("var/calls"),
+    ),
+    Command(
+        "chat",
+        "type instead of speaking; shows nodes and state after each turn",
+        "python -m app chat",
+        _chat,
+        _chat_arguments,
+    ),
+    Command(
+        "graph",
+        "write the graph's Mermaid text and a picture of it, without any network",
+        "python -m app graph --folder var/graph",
+        _graph,
+        _folder("var/graph"),
+    ),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Standardiste: an AI phone agent for a French insurer.",
+        epilog="example: python -m app chat",
+    )
+    root.add_argument("--env-file", type=Path, default=configuration.ENV_FILE, help="settings (%(default)s)")
+    verbs = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        verb = verbs.add_parser(
+            command.name,
+            help=command.purpose,
+            description=command.purpose[0].upper() + command.purpose[1:] + ".",
+            epilog=f"example: {command.example}",
+        )
+        if command.arguments is not None:
+            command.arguments(verb)
+        verb.set_defaults(run=command.run)
+    return root
+
+
+EXPECTED = (
+    SettingsInvalid,
+    ProviderUnavailable,
+    CheckpointsUnavailable,
+    KnowledgeUnavailable,
+    DemoDataInvalid,
+    PromptInvalid,
+    OSError,
+)
+"""What a person can mend; the message says how, and no traceback hides it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status: 0 done, 1 not as expected, 2 cannot be set up."""
+    options = parser().parse_args(arguments)
+    try:
+        return asyncio.run(options.run(configuration.read(options.env_file), options))
+    except EXPECTED as exc:
+        print(f"{options.command}: {exc}", file=sys.stderr)  # noqa: T201 - the terminal is the interface
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

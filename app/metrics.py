@@ -1,0 +1,148 @@
+"""What Prometheus scrapes: counts and times of calls, under the names the owner's dashboards know.
+
+The registry is this object's own: several agents live in one process (tests, benches) without adding
+up. No label holds anything of a caller, and every label value is known in advance, so every series is
+there, at 0, from the first scrape.
+
+``voicebot_llm_latency_seconds`` is registered and stays empty: no language model answers callers yet.
+The name is kept so that dashboards and alarms can already be drawn.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.journal import (
+    CallEnded,
+    CallEvent,
+    CallStarted,
+    NodePassed,
+    RecordingRefused,
+    StageFailed,
+    TurnHeard,
+    TurnInterrupted,
+    TurnSaid,
+    TurnTimed,
+    TurnTimes,
+)
+from telephony.metronome import Metronome
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+SPEECH_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
+"""Close together where people notice: a gap of 0.2 s is talk, of 1 s a hesitation, of 3 s a fault."""
+
+FRAMEWORK_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+"""Our own share starts at the 20 ms of a tick."""
+
+CALL_BUCKETS_S = (10.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0)
+
+OUTCOMES = ("hung_up", "transferred", "caller_left", "no_audio")
+COMPONENTS = ("stt", "tts", "dialogue")
+
+
+class Metrics:
+    """A journal that counts; see :class:`telephony.journal.Journal`."""
+
+    content_type = CONTENT_TYPE
+    """Of :meth:`text`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds."""
+        self._clock = clock
+        self._started_s: dict[CallId, float] = {}
+        self._registry = registry = CollectorRegistry()
+
+        def histogram(name: str, told: str, buckets: tuple[float, ...] = SPEECH_BUCKETS_S) -> Histogram:
+            return Histogram(f"voicebot_{name}_seconds", told, buckets=buckets, registry=registry)
+
+        def counter(name: str, told: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(f"voicebot_{name}", told, labels, registry=registry)
+
+        self._calls = counter("calls", "Calls that ended, by outcome; text calls count too.", ("outcome",))
+        for outcome in OUTCOMES:
+            self._calls.labels(outcome)
+        self._errors = counter("errors", "Failures of a part, by part.", ("component",))
+        for component in COMPONENTS:
+            self._errors.labels(component)
+        self._interruptions = counter("interruptions", "Times a caller spoke while the agent did.")
+        active = Gauge("voicebot_active_calls", "Calls under way.", registry=registry)
+        active.set_function(lambda: len(self._started_s))
+        self._duration = histogram("call_duration", "From audio leg to end of call.", CALL_BUCKETS_S)
+        self._stt = histogram("stt_latency", "From the end of a turn to its transcript.")
+        self._llm = histogram("llm_latency", "From the question to a language model's first token; none yet.")
+        self._tts = histogram("tts_latency", "From the first sentence to its first sound.")
+        self._heard_silence = histogram("heard_silence", "From the last word to the answer's sound.")
+        self._framework = histogram(
+            "framework_latency",
+            "Of that silence, neither patience nor providers.",
+            FRAMEWORK_BUCKETS_S,
+        )
+
+    def watch(self, metronome: Metronome) -> None:
+        """Report the ticks that ``metronome`` missed, as they stand at each scrape."""
+        self._registry.register(_LateTicks(metronome))
+
+    def text(self) -> bytes:
+        """All of it as Prometheus reads it (:data:`CONTENT_TYPE`)."""
+        return generate_latest(self._registry)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """One sample as the scrape would show it, ``voicebot_calls_total``; None when there is none."""
+        return self._registry.get_sample_value(name, labels)
+
+    def note(self, call_id: CallId, event: CallEvent) -> None:
+        """See :class:`telephony.journal.Journal`."""
+        match event:
+            case CallStarted():
+                self._started_s[call_id] = self._clock()
+            case TurnTimed(times):
+                self._observe(times)
+            case TurnInterrupted():
+                self._interruptions.inc()
+            case StageFailed(component):
+                self._errors.labels(component).inc()
+            case CallEnded(outcome):
+                self._calls.labels(_label(outcome)).inc()
+                started_s = self._started_s.pop(call_id, None)
+                if started_s is not None:
+                    self._duration.observe(self._clock() - started_s)
+            case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused():
+                pass
+
+    def _observe(self, times: TurnTimes) -> None:
+        self._stt.observe(times.transcription_ms / 1000)
+        self._tts.observe(times.voice_ms / 1000)
+        self._heard_silence.observe(times.heard_silence_ms / 1000)
+        self._framework.observe(times.framework_ms / 1000)
+
+
+class _LateTicks(Collector):
+    """Reads the metronome's own count when asked."""
+
+    def __init__(self, metronome: Metronome) -> None:
+        self._metronome = metronome
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(
+            "voicebot_late_ticks",
+            "Ticks of the 20 ms clock that were skipped because the process was busy.",
+            value=self._metronome.late_ticks,
+        )
+
+
+def _label(outcome: Outcome) -> str:
+    match outcome:
+        case HungUp():
+            return "hung_up"
+        case Transferred():
+            return "transferred"
+        case CallerLeft():
+            return "caller_left"
+        case NoAudio():
+            return "no_audio"

@@ -1,0 +1,225 @@
+"""Every setting, read once, from the environment and an optional ``.env``.
+
+Names are those of the owner's specification (section 4) where it has one. One frozen model per
+concern; plain values are passed down, nothing else reads the environment.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+
+ENV_FILE = Path(".env")
+
+
+class SettingsInvalid(Exception):
+    """Settings that cannot be used; the message names each, what is wrong, and where to set it."""
+
+
+class _Concern(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
+
+
+class Application(_Concern):
+    """The service itself."""
+
+    model_config = SettingsConfigDict(env_prefix="APP_")
+
+    host: str = Field("127.0.0.1", description="address of the HTTP pages; 0.0.0.0 in a container")
+    port: int = Field(8000, ge=0, le=65535, description="port of the HTTP pages")
+    api_key: SecretStr = Field(
+        SecretStr(""), description="key of the HTTP API; empty: one is made at each start and shown once"
+    )
+    data_folder: Path = Field(Path("var"), description="where the agent keeps its files")
+
+
+class Logging(_Concern):
+    """What is written to the log."""
+
+    model_config = SettingsConfigDict(env_prefix="LOG_")
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level written")
+
+
+class Asterisk(_Concern):
+    """The two ports Asterisk connects to."""
+
+    model_config = SettingsConfigDict(env_prefix="ASTERISK_")
+
+    agi_host: str = Field("127.0.0.1", description="address that FastAGI listens on")
+    agi_port: int = Field(4573, ge=0, le=65535, description="port of FastAGI: AGI(agi://host:port/agent)")
+    audio_host: str = Field("127.0.0.1", description="address that AudioSocket listens on")
+    audio_port: int = Field(9092, ge=0, le=65535, description="port of AudioSocket")
+    audio_address: str = Field(
+        "", description="address of the audio port as Asterisk sees it; empty: the one listened on"
+    )
+
+
+class Groq(_Concern):
+    """The cloud ear."""
+
+    model_config = SettingsConfigDict(env_prefix="GROQ_")
+
+    api_key: SecretStr = Field(
+        SecretStr(""), description="with a key, speech is transcribed by Groq's Whisper"
+    )
+    base_url: str = Field("", description="another address for the service: a proxy, a simulator")
+    stt_model: str = Field("whisper-large-v3-turbo", description="which Whisper; whisper-large-v3 is slower")
+    stt_timeout_ms: int = Field(
+        3000,
+        ge=100,
+        description="longest wait for one transcript (the customary 30 s is no answer to a caller)",
+    )
+
+
+class Whisper(_Concern):
+    """The local ear."""
+
+    model_config = SettingsConfigDict(env_prefix="WHISPER_")
+
+    model: str = Field("", description="folder of a faster-whisper model; used when there is no Groq key")
+
+
+class Speech(_Concern):
+    """The keyless ear and voice."""
+
+    model_config = SettingsConfigDict(env_prefix="SPEECH_")
+
+    voice: str = Field("fr", description="espeak-ng's voice")
+    words_per_minute: int = Field(165, ge=80, le=300, description="pace of the voice")
+    lines_file: Path | None = Field(
+        None,
+        description="sentences the keyless ear knows, one a line; empty: those of the demonstration call",
+    )
+
+
+class VoiceActivity(_Concern):
+    """When a caller's turn begins and ends."""
+
+    model_config = SettingsConfigDict(env_prefix="VAD_")
+
+    threshold: float = Field(0.5, gt=0, le=1, description="speech probability from which sound is speech")
+    min_speech_duration_ms: int = Field(150, ge=0, description="shorter sound is no turn")
+    min_silence_duration_ms: int = Field(700, ge=200, description="pause that ends an ordinary turn")
+    padding_duration_ms: int = Field(300, ge=0, description="sound kept before and after speech")
+
+    def timing(self) -> TurnTiming:
+        """The detector's times; patience for numbers and dates stays longer than for words."""
+        return TurnTiming(
+            threshold=self.threshold,
+            min_speech_ms=self.min_speech_duration_ms,
+            padding_ms=self.padding_duration_ms,
+            patience_ms={**PATIENCE_MS, Expecting.OPEN: self.min_silence_duration_ms},
+        )
+
+
+class Insurance(_Concern):
+    """The insurer's back office."""
+
+    model_config = SettingsConfigDict(env_prefix="INSURANCE_")
+
+    api_base_url: str = Field("", description="the insurer's API; empty: a dozen fictional customers")
+    api_key: SecretStr = Field(SecretStr(""), description="its bearer key")
+    api_timeout_ms: int = Field(
+        2000, ge=100, description="longest wait for one answer, while the caller waits"
+    )
+    demo_customers_file: Path | None = Field(None, description="other fictional customers, as JSON")
+    identity_key: SecretStr = Field(
+        SecretStr(""),
+        description="signs proven identities (32 characters or more, the same on every worker); "
+        "empty: one is made and kept in the data folder",
+    )
+
+
+class Knowledge(_Concern):
+    """Where the answers to general questions are searched."""
+
+    model_config = SettingsConfigDict(env_prefix="QDRANT_")
+
+    host: str = Field("", description="a Qdrant server; empty: Qdrant inside the agent")
+    port: int = Field(6333, ge=1, le=65535, description="its port")
+    api_key: SecretStr = Field(SecretStr(""), description="its key")
+    collection_name: str = Field("insurance_knowledge", description="name of the collection")
+
+
+class Checkpoints(_Concern):
+    """Where the state of calls is kept."""
+
+    model_config = SettingsConfigDict(env_prefix="CHECKPOINTS_")
+
+    path: str = Field(
+        "", description="SQLite file; empty: checkpoints.sqlite in the data folder; or :memory:"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of them."""
+
+    application: Application
+    logging: Logging
+    asterisk: Asterisk
+    groq: Groq
+    whisper: Whisper
+    speech: Speech
+    voice_activity: VoiceActivity
+    insurance: Insurance
+    knowledge: Knowledge
+    checkpoints: Checkpoints
+
+
+def read(env_file: Path = ENV_FILE) -> Settings:
+    """The settings of the environment and, behind it, of ``env_file``; a missing file is no fault.
+
+    Raises :class:`SettingsInvalid` for a file that cannot be read and for values that cannot be used.
+    """
+    readable = _readable(env_file)
+    concerns: dict[str, _Concern] = {}
+    faults: list[str] = []
+    for concern in fields(Settings):
+        kind = cast("type[_Concern]", concern.type)
+        try:
+            concerns[concern.name] = kind(_env_file=readable)  # type: ignore[call-arg]  # pydantic-settings' own
+        except ValidationError as exc:
+            faults += [_fault(kind, error["loc"], error["msg"]) for error in exc.errors()]
+    if faults:
+        listed = "\n  ".join(faults)
+        raise SettingsInvalid(f"these settings cannot be used (environment or {env_file}):\n  {listed}")
+    return Settings(**concerns)  # type: ignore[arg-type]  # one of each, made in the loop above
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Every setting as (name, default, one line why), in order; ``.env.example`` holds the same."""
+    rows: list[tuple[str, str, str]] = []
+    for concern in fields(Settings):
+        kind = cast("type[_Concern]", concern.type)
+        for name, field in kind.model_fields.items():
+            default = field.get_default()
+            shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+            rows.append((_env_name(kind, name), "" if shown is None else str(shown), field.description or ""))
+    return rows
+
+
+def _readable(env_file: Path) -> Path | None:
+    try:
+        env_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsInvalid(
+            f"{env_file} is there but cannot be read ({exc}); it must be a UTF-8 text file you may read. "
+            "Copy .env.example for a fresh one, or remove it to run on defaults."
+        ) from exc
+    return env_file
+
+
+def _env_name(kind: type[_Concern], name: str) -> str:
+    return f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _fault(kind: type[_Concern], location: tuple[int | str, ...], message: str) -> str:
+    return f"{_env_name(kind, str(location[0]))}: {message}" if location else message

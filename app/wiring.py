@@ -1,0 +1,193 @@
+"""Settings → the parts that answer the phone. The only file that knows brands.
+
+Every choice is made once, at start, and can be read off :attr:`Agent.parts`: the terminal and the
+readiness page say plainly which ear, voice and back office a call will meet.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.calls import CallBook
+from app.settings import Settings, SettingsInvalid
+from audio.providers import load
+from audio.providers.silero_vad import SileroVad
+from audio.stt import SpeechToText
+from audio.tts import TextToSpeech
+from graph.builder import Services, build_graph
+from graph.checkpoints import open_checkpoints
+from graph.dialogue import Dialogue
+from knowledge.intents import LocalIntentClassifier
+from telephony.agi_server import AgiServer
+from telephony.front_desk import FrontDesk
+from telephony.journal import Journal, Journals
+from telephony.media_server import MediaServer
+from telephony.metronome import Metronome
+from telephony.switchboard import Switchboard
+from tools.backoffice import Backoffice
+from tools.backoffice_demo import DemoBackoffice
+from tools.backoffice_http import HttpBackoffice
+from tools.gate import MIN_KEY_BYTES, Gate
+
+log = logging.getLogger(__name__)
+
+REHEARSAL_LINES = Path(__file__).parent / "rehearsal" / "lines.txt"
+"""What the keyless ear knows when nothing else is configured: the caller's part of the demonstration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Everything that answers the phone, ready; the two servers are listening."""
+
+    settings: Settings
+    dialogue: Dialogue
+    ears: SpeechToText
+    voice: TextToSpeech
+    calls: CallBook
+    journal: Journal
+    switchboard: Switchboard
+    metronome: Metronome
+    agi: AgiServer
+    media: MediaServer
+    parts: dict[str, str]
+    """What was chosen, by port: ear, voice, back office, knowledge, checkpoints."""
+
+
+@asynccontextmanager
+async def open_dialogue(settings: Settings) -> AsyncIterator[tuple[Dialogue, dict[str, str]]]:
+    """The dialogue with what it stands on, without a line: for the text chat and the pictures."""
+    async with AsyncExitStack() as stack:
+        backoffice = await _backoffice(settings, stack)
+        knowledge = await _knowledge(settings, stack)
+        classifier = await asyncio.to_thread(LocalIntentClassifier.train)
+        path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
+        checkpointer = await stack.enter_async_context(open_checkpoints(path))
+        gate = Gate(backoffice, _identity_key(settings))
+        dialogue = Dialogue(build_graph(Services(backoffice, gate, knowledge, classifier)), checkpointer)
+        yield (
+            dialogue,
+            {
+                "back office": settings.insurance.api_base_url or "fictional customers",
+                "knowledge": f"Qdrant at {settings.knowledge.host}"
+                if settings.knowledge.host
+                else "Qdrant inside",
+                "checkpoints": path,
+            },
+        )
+
+
+@asynccontextmanager
+async def open_agent(
+    settings: Settings, journals: Sequence[Journal] = (), tick_ms: float = 20.0
+) -> AsyncIterator[Agent]:
+    """The whole agent, listening for Asterisk until the block is left.
+
+    ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
+    life (tests only). Raises what the parts raise when they cannot be set up, and OSError when a port
+    is taken.
+    """
+    async with AsyncExitStack() as stack:
+        dialogue, parts = await stack.enter_async_context(open_dialogue(settings))
+        voice = _voice(settings)
+        ears = await _ears(settings, voice, stack)
+        calls = CallBook()
+        journal = Journals((calls, *journals))
+        switchboard, metronome = Switchboard(), Metronome(tick_ms)
+        detector = await asyncio.to_thread(SileroVad)
+        desk = FrontDesk(dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
+        line = settings.asterisk
+        media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
+        await media.start()
+        stack.push_async_callback(media.close)
+        audio_address = (line.audio_address or _reachable(line.audio_host), media.port)
+        agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address)
+        await agi.start()
+        stack.push_async_callback(agi.close)
+        parts = {"ear": ears.name, "voice": voice.name, **parts}
+        log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
+        yield Agent(
+            settings, dialogue, ears, voice, calls, journal, switchboard, metronome, agi, media, parts
+        )
+
+
+def _voice(settings: Settings) -> TextToSpeech:
+    speech = settings.speech
+    voice: TextToSpeech = load("espeak")(speech.voice, speech.words_per_minute)
+    return voice
+
+
+async def _ears(settings: Settings, voice: TextToSpeech, stack: AsyncExitStack) -> SpeechToText:
+    ears: SpeechToText
+    groq = settings.groq
+    if key := groq.api_key.get_secret_value():
+        hosted = load("groq")(
+            api_key=key, base_url=groq.base_url or None, model=groq.stt_model, timeout_ms=groq.stt_timeout_ms
+        )
+        stack.push_async_callback(hosted.close)
+        ears = hosted
+    elif settings.whisper.model:
+        ears = await load("whisper").load(settings.whisper.model)  # type: ignore[attr-defined]
+    else:
+        ears = await load("closed-set").of(_lines(settings), voice)  # type: ignore[attr-defined]
+    return ears
+
+
+def _lines(settings: Settings) -> list[str]:
+    path = settings.speech.lines_file or REHEARSAL_LINES
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsInvalid(
+            f"SPEECH_LINES_FILE: {path} cannot be read ({exc}); it holds one sentence a line, in UTF-8"
+        ) from exc
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+async def _backoffice(settings: Settings, stack: AsyncExitStack) -> Backoffice:
+    insurance = settings.insurance
+    if insurance.api_base_url:
+        remote = HttpBackoffice(
+            insurance.api_base_url, insurance.api_key.get_secret_value(), insurance.api_timeout_ms
+        )
+        stack.push_async_callback(remote.close)
+        return remote
+    if insurance.demo_customers_file:
+        return await asyncio.to_thread(DemoBackoffice.load, insurance.demo_customers_file)
+    return DemoBackoffice()
+
+
+def _identity_key(settings: Settings) -> bytes:
+    """The configured key, or one that is made at the first start and kept for the next."""
+    configured = settings.insurance.identity_key.get_secret_value().encode()
+    if configured:
+        if len(configured) < MIN_KEY_BYTES:
+            raise SettingsInvalid(f"INSURANCE_IDENTITY_KEY: give at least {MIN_KEY_BYTES} characters")
+        return configured
+    if settings.checkpoints.path == ":memory:":
+        return secrets.token_bytes(MIN_KEY_BYTES)  # the calls do not outlive the process either
+    path = settings.application.data_folder / "identity.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - for the mode
+            file.write(secrets.token_bytes(MIN_KEY_BYTES))
+    except FileExistsError:
+        pass
+    except OSError as exc:
+        raise SettingsInvalid(
+            f"APP_DATA_FOLDER: {path.parent} cannot be written ({exc}); name a folder that can, or set "
+            "INSURANCE_IDENTITY_KEY"
+        ) from exc
+    key = path.read_bytes()
+    if len(key) < MIN_KEY_BYTES:
+        raise SettingsInvalid(f"{path} is damaged; remove it and a new one is made (callers identify again)")
+    return key
+
+
+def _reachable(host: str) -> str:
+    """Where Asterisk on this machine finds a port that listens on ``host``."""
+    return "127.0.0.1" if host == "0.0.0.0" else host

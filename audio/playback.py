@@ -1,0 +1,130 @@
+"""What the agent is saying: sentences in, 20 ms frames out, and what of it was heard.
+
+Pure: the line asks for :meth:`Playback.next_frame` at every tick of its own clock, the session adds
+sound as the voice makes it. Because frames leave one by one, stopping is immediate (nothing but the
+frame on the wire is lost) and the share of each sentence that left is known, so that the history of
+the dialogue holds what the caller heard and not what the agent meant to say.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from audio.pcm import BYTES_PER_MS, FRAME_BYTES
+
+MS_PER_CHARACTER = 65
+"""Spoken French at a calm pace (about 15 characters a second); only used to guess how much of a
+sentence was heard while the voice is still making it, so its length is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much of one sentence reached the caller."""
+
+    sentence: str
+    heard: str
+    """The words that left, cut at a word; the whole sentence when ``complete``."""
+    complete: bool
+
+
+@dataclass(slots=True)
+class _Sentence:
+    text: str
+    interruptible: bool
+    sound: bytearray = field(default_factory=bytearray)
+    played_bytes: int = 0
+    made: bool = False
+
+    @property
+    def done(self) -> bool:
+        return self.made and self.played_bytes >= len(self.sound)
+
+    def heard(self) -> Heard:
+        if self.done:
+            return Heard(self.text, self.text, complete=True)
+        length_ms = len(self.sound) / BYTES_PER_MS
+        if not self.made:
+            length_ms = max(length_ms, len(self.text) * MS_PER_CHARACTER)
+        share = self.played_bytes / BYTES_PER_MS / length_ms if length_ms else 0.0
+        cut = self.text[: round(len(self.text) * min(share, 1.0))]
+        if cut and not self.text[len(cut) : len(cut) + 1].isspace():
+            cut = cut.rpartition(" ")[0]  # a word that was cut was not heard
+        return Heard(self.text, cut.rstrip(), complete=False)
+
+
+class Playback:
+    """The agent's voice on one call."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Sentence] = deque()
+        self._played: list[_Sentence] = []
+        self.on_first_frame: Callable[[], None] = _nothing
+        """Called when the first frame of a sentence leaves."""
+        self.on_drained: Callable[[], None] = _nothing
+        """Called when everything added so far has left."""
+
+    @property
+    def busy(self) -> bool:
+        """Something is left to play, or a sentence is open and its sound is still to come."""
+        return bool(self._waiting)
+
+    @property
+    def interruptible(self) -> bool:
+        """False while the sentence being said, or about to be, must be heard to its end."""
+        return not self._waiting or self._waiting[0].interruptible
+
+    def begin(self, sentence: str, *, interruptible: bool = True) -> None:
+        """Open ``sentence`` behind those already waiting; its sound comes by :meth:`add`."""
+        self._waiting.append(_Sentence(sentence, interruptible))
+
+    def add(self, pcm: bytes) -> None:
+        """More sound (signed 16-bit, 8 kHz) of the sentence opened last.
+
+        Nothing when playback was stopped meanwhile: the voice may be a chunk behind.
+        """
+        if self._waiting and not self._waiting[-1].made:
+            self._waiting[-1].sound += pcm
+
+    def end(self) -> None:
+        """The sentence opened last is complete."""
+        if self._waiting and not self._waiting[-1].made:
+            self._waiting[-1].made = True
+            self._drop_silent_sentences()
+
+    def next_frame(self) -> bytes | None:
+        """The next 20 ms (320 bytes, the last of a sentence padded), or None when there is nothing yet."""
+        if not self._waiting:
+            return None
+        sentence = self._waiting[0]
+        start = sentence.played_bytes
+        frame = bytes(sentence.sound[start : start + FRAME_BYTES])
+        if len(frame) < FRAME_BYTES:
+            if not sentence.made or not frame:
+                return None  # the voice is slower than speech: wait for a whole frame
+            frame = frame.ljust(FRAME_BYTES, b"\0")
+        sentence.played_bytes += FRAME_BYTES
+        if start == 0:
+            self.on_first_frame()
+        self._drop_silent_sentences()
+        return frame
+
+    def stop(self) -> None:
+        """Say no more; what was not played is dropped. :meth:`heard` still knows what was."""
+        self._played.extend(self._waiting)
+        self._waiting.clear()
+
+    def heard(self) -> list[Heard]:
+        """What was heard of each sentence since the last call, in order."""
+        heard = [sentence.heard() for sentence in self._played]
+        self._played.clear()
+        return heard
+
+    def _drop_silent_sentences(self) -> None:
+        while self._waiting and self._waiting[0].done:
+            self._played.append(self._waiting.popleft())
+            if not self._waiting:
+                self.on_drained()
+
+
+def _nothing() -> None:
+    """Nobody asked to be told."""

@@ -1,0 +1,165 @@
+"""The graph: nodes, then edges, as a list.
+
+Theory of operation. One turn of the caller is one run, entered by a conditional edge on the state,
+never by ``interrupt()``: after a barge-in an interrupted graph would finish the old turn and lose the
+caller's new words. A run passes ``classify`` and one skill, with ``authenticate`` between them for what
+is personal; there is no loop. Every edge into a personal skill comes from ``authenticate``.
+
+Nodes are wrapped on their way in: here, and only here, they meet LangGraph. The wrapper gives a node
+the voice it is entitled to, writes what was said into the history, opens the sealed identity for the
+skills that need one, and answers for a back office that does not.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+
+from graph import routing
+from graph.reply import NodeRan, Say
+from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offered_adviser
+from graph.state import CallState, CallUpdate, TurnInput
+from knowledge.intents import IntentClassifier
+from knowledge.retriever import Retriever
+from nodes.authenticate import Authenticate
+from nodes.claims import Claims
+from nodes.classify import Classify
+from nodes.contract import Contract
+from nodes.faq import Faq
+from nodes.goodbye import Goodbye
+from nodes.greet import Greet
+from nodes.repair import Repair
+from nodes.transfer import Transfer
+from prompts import Line, load
+from tools.backoffice import Backoffice, BackofficeUnavailable
+from tools.gate import Gate
+
+CallGraph = StateGraph[CallState, None, TurnInput, CallState]
+Node = Callable[[CallState], Awaitable[CallUpdate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the nodes stand on; ``app.wiring`` chooses, tests put twins."""
+
+    backoffice: Backoffice
+    gate: Gate
+    retriever: Retriever
+    classifier: IntentClassifier
+    today: Callable[[], date] = date.today
+
+
+def personal_skills(services: Services) -> tuple[PersonalSkill, ...]:
+    """Skills that answer only to an identified caller; they leave by saying, asking or handing over."""
+    return (
+        Contract(services.backoffice),
+        Claims(services.backoffice),
+    )
+
+
+def open_skills(services: Services) -> tuple[Skill, ...]:
+    """Skills that answer to anybody."""
+    return (
+        Faq(services.retriever),
+        Transfer(),
+        Goodbye(),
+    )
+
+
+def build_graph(services: Services) -> CallGraph:
+    """The dialogue, not compiled: whoever runs it brings the checkpointer (Studio brings its own).
+
+    Raises ``ValueError`` when two skills claim the same name or intent.
+    """
+    personal, open_ = personal_skills(services), open_skills(services)
+    authenticate = Authenticate(services.gate, services.backoffice, services.today)
+    menu = (authenticate, *personal, *open_)
+    _refuse_duplicates([skill.name for skill in menu])
+    _refuse_duplicates([skill.intent for skill in menu])
+    personal_names = [skill.name for skill in personal]
+    open_names = [skill.name for skill in open_]
+    classify = Classify(services.classifier, menu, frozenset(personal_names))
+
+    graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
+
+    def add(name: str, node: Node, leads_to: list[str]) -> None:
+        graph.add_node(name, node)
+        if leads_to:
+            graph.add_conditional_edges(name, routing.leaving(name, leads_to), [*leads_to, END])
+        else:
+            graph.add_edge(name, END)
+
+    graph.add_conditional_edges(START, routing.entry, ["greet", "classify", "repair"])
+    add("greet", _speaking("greet", Greet()), ["classify"])
+    add("classify", _sorting(classify), ["greet", "authenticate", *open_names, "repair"])
+    add("authenticate", _speaking("authenticate", authenticate), [*personal_names, "transfer"])
+    for skill in personal:
+        add(skill.name, _speaking(skill.name, _identified(skill, services.gate)), ["transfer"])
+    for skill in open_:
+        add(skill.name, _speaking(skill.name, skill), [])
+    add("repair", _speaking("repair", Repair()), ["transfer", "goodbye"])
+    return graph
+
+
+def _refuse_duplicates(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two skills are called {', '.join(twice)}; names and intents must be unique")
+
+
+def _sorting(sorter: Sorter) -> Node:
+    """A node without a voice."""
+
+    async def run(state: CallState) -> CallUpdate:
+        started = time.perf_counter()
+        update = await sorter(state)
+        _tell(NodeRan("classify", (time.perf_counter() - started) * 1000))
+        return update
+
+    return run
+
+
+def _speaking(name: str, station: Station) -> Node:
+    """A node with a voice: what it says leaves at once and is written into the history."""
+
+    async def run(state: CallState) -> CallUpdate:
+        started = time.perf_counter()
+        said: list[AIMessage] = []
+
+        def speak(line: Line) -> None:
+            message = AIMessage(line.text, id=uuid4().hex, name=name, additional_kwargs={"key": line.key})
+            said.append(message)
+            _tell(Say(line.key, line.text, line.interruptible, str(message.id)))
+
+        try:
+            update = await station(state, speak)
+        except BackofficeUnavailable:
+            speak(load("common").say("unavailable"))
+            update = offered_adviser("unavailable", state.get("pending", ""))
+        _tell(NodeRan(name, (time.perf_counter() - started) * 1000))
+        closed: CallUpdate = {"goto": "", "awaiting": None, "ended": "", "handover": None}
+        return {**closed, **update, "messages": list(said)}
+
+    return run
+
+
+def _identified(skill: PersonalSkill, gate: Gate) -> Station:
+    """``skill`` for the proven caller; nobody else gets past this line, whatever the edges say."""
+
+    async def run(state: CallState, speak: Speak) -> CallUpdate:
+        identity = gate.restore(state.get("identity"), state.get("call_id", ""))
+        if identity is None:
+            raise routing.WrongTurn(f"{skill.name} was reached without a proven identity")
+        return await skill(state, speak, identity)
+
+    return run
+
+
+def _tell(event: Say | NodeRan) -> None:
+    """Out of the run, at once, to whoever drives the turn."""
+    get_stream_writer()(event)

@@ -1,0 +1,126 @@
+"""The dialogue as the phone sees it: what the caller said in, replies out. No LangGraph beyond this door.
+
+Theory of operation. A turn is one ``astream`` on the call's thread with ``durability="exit"``: one
+write to the checkpoint when it ends, when it fails, and when it is cancelled because the caller spoke.
+Two turns on one thread would lose one of them, so each call has a lock. What the nodes say comes out
+of the run as it is said; what the line shall do next is read from the state at the end.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from graph.builder import CallGraph
+from graph.heard import CallBegins, Heard, Keys, Quiet, Words
+from graph.reply import HangUp, Listen, NodeRan, Reply, Say, StopRecording, Transfer
+from graph.state import CallState, TurnInput
+
+
+class Dialogue:
+    """Every call's dialogue; one per process."""
+
+    def __init__(self, graph: CallGraph, checkpointer: BaseCheckpointSaver[Any]) -> None:
+        self._compiled = graph.compile(checkpointer=checkpointer, name="standardiste")
+        self._checkpointer = checkpointer
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def turn(
+        self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Reply]:
+        """One turn of ``call_id``: the replies as they are produced, the line's next act last.
+
+        ``cut`` tells what was heard of sentences that the caller interrupted, by message id: the
+        history keeps only that. Closing the iterator cancels the turn; the state of what was done
+        is kept. Raises what the nodes raise.
+        """
+        async with self._locks.setdefault(call_id, asyncio.Lock()):
+            state: CallState = {}
+            async for kind, event in self._compiled.astream(
+                _turn_input(call_id, heard, cut or {}),
+                _thread(call_id),
+                stream_mode=["custom", "values"],
+                durability="exit",
+            ):
+                if kind == "values":
+                    state = event
+                elif isinstance(event, Say | NodeRan):
+                    yield event
+            for reply in _what_next(state):
+                yield reply
+
+    async def state(self, call_id: str) -> CallState:
+        """The state of ``call_id`` as last written; empty for a call that is not known."""
+        snapshot = await self._compiled.aget_state(_thread(call_id))
+        values: CallState = snapshot.values
+        return values
+
+    async def cut(self, call_id: str, cut: Mapping[str, str]) -> None:
+        """Shorten the history of ``call_id`` to what was heard, when no further turn will."""
+        if cut:
+            async with self._locks.setdefault(call_id, asyncio.Lock()):
+                await self._compiled.aupdate_state(_thread(call_id), {"messages": _cut_messages(cut)})
+
+    def release(self, call_id: str) -> None:
+        """The call has ended in this process; its checkpoint stays."""
+        lock = self._locks.get(call_id)
+        if lock is not None and not lock.locked():
+            del self._locks[call_id]
+
+    async def forget(self, call_id: str) -> None:
+        """Remove everything that was written about ``call_id``."""
+        self.release(call_id)
+        await self._checkpointer.adelete_thread(call_id)
+
+    def mermaid(self) -> str:
+        """The graph as Mermaid text, drawn from the very graph that answers the phone."""
+        return self._compiled.get_graph().draw_mermaid()
+
+    def edges(self) -> list[tuple[str, str]]:
+        """The graph's edges, ``__start__`` and ``__end__`` included."""
+        return [(edge.source, edge.target) for edge in self._compiled.get_graph().edges]
+
+
+def _thread(call_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": call_id}}
+
+
+def _turn_input(call_id: str, heard: Heard, cut: Mapping[str, str]) -> TurnInput:
+    messages = _cut_messages(cut)
+    match heard:
+        case CallBegins():
+            messages.append(HumanMessage("", additional_kwargs={"heard": "begins"}))
+        case Words(text):
+            messages.append(HumanMessage(text, additional_kwargs={"heard": "words"}))
+        case Keys(digits):
+            messages.append(HumanMessage(digits, additional_kwargs={"heard": "keys"}))
+        case Quiet():
+            messages.append(HumanMessage("", additional_kwargs={"heard": "quiet"}))
+    return {"call_id": call_id, "messages": messages}
+
+
+def _cut_messages(cut: Mapping[str, str]) -> list[AnyMessage]:
+    """Messages that replace, by id, those that were said and only partly heard."""
+    return [
+        AIMessage(heard, id=message_id, additional_kwargs={"interrupted": True})
+        for message_id, heard in cut.items()
+    ]
+
+
+def _what_next(state: CallState) -> list[Reply]:
+    """What the line shall do now that everything has been said."""
+    replies: list[Reply] = []
+    if state.get("recording") == "refused":
+        replies.append(StopRecording())
+    handover = state.get("handover")
+    if state.get("ended") == "transfer" and handover is not None:
+        replies.append(Transfer(**handover))
+    elif state.get("ended") == "goodbye":
+        replies.append(HangUp())
+    else:
+        awaiting = state.get("awaiting")
+        replies.append(Listen(awaiting["form"] if awaiting else "open"))
+    return replies

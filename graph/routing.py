@@ -1,0 +1,40 @@
+"""Who takes over next: pure functions of the state.
+
+Nodes name the next node in ``goto``; what they may name is checked here against the edges that are
+drawn. Personal skills are behind ``authenticate`` and nowhere else: no other router can name them.
+"""
+
+from collections.abc import Callable, Sequence
+
+from langgraph.graph import END
+
+from graph.skill import caller_turn
+from graph.state import CallState
+
+
+class WrongTurn(Exception):
+    """A node named a successor that no edge of the graph leads to. A fault of the code, not of the caller."""
+
+
+def entry(state: CallState) -> str:
+    """Where a turn begins: a call that was not greeted is greeted; silence is repaired; words are sorted."""
+    if not state.get("greeted"):
+        return "greet"
+    caller = caller_turn(state)
+    if caller is None or caller.quiet:
+        return "repair"
+    return "classify"
+
+
+def leaving(node: str, successors: Sequence[str]) -> Callable[[CallState], str]:
+    """The router behind ``node``: where ``goto`` says, if an edge leads there; else the turn ends."""
+
+    def follow(state: CallState) -> str:
+        target = state.get("goto", "")
+        if not target:
+            return END
+        if target not in successors:
+            raise WrongTurn(f"{node} named {target!r}; it can only lead to {', '.join(successors)}")
+        return target
+
+    return follow

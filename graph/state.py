@@ -1,0 +1,96 @@
+"""The state of a call: what is written to the checkpoint after every turn.
+
+JSON values and messages only. Class instances would be stored by import path and come back as
+something else after a rename (and langgraph-checkpoint-redis turns dates, decimals and enums into
+other types in silence), so the nodes rebuild their models at their own door.
+"""
+
+from typing import Annotated, Literal, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+
+Form = Literal["open", "yes_no", "number", "date"]
+
+TransferReason = Literal[
+    "asked", "not_understood", "not_identified", "adviser_needed", "unavailable", "unknown"
+]
+
+
+class Awaiting(TypedDict):
+    """The question that is open."""
+
+    by: str
+    """The node that asked and will read the answer."""
+    what: str
+    """What it asked for, in its own terms: ``number``, ``birth_date``, ``offer``."""
+    form: Form
+    """The form of the answer; it sets the ear's patience."""
+
+
+class Handover(TypedDict):
+    """What people need to know when the caller reaches them."""
+
+    queue: str
+    reason: str
+    summary: str
+    customer_number: str
+    """Empty unless identity was proven in this call."""
+
+
+class TurnInput(TypedDict, total=False):
+    """What enters the graph: the caller's turn as a human message.
+
+    ``additional_kwargs["heard"]`` of the message says what it is: ``words`` (the default, so that
+    a plain chat works), ``keys``, ``quiet``, or ``begins`` when the line has just opened.
+    """
+
+    call_id: str
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class CallState(TurnInput, total=False):
+    """Everything a call needs to go on after its worker died."""
+
+    greeted: bool
+
+    # who
+    identity: dict[str, str | int] | None
+    """Sealed proof of identity; only ``tools.gate`` makes and opens it."""
+    given_number: str
+    """The customer, contract or claim number given and not yet proven."""
+    refusals: int
+    """Pairs of number and birth date that did not match, in this call."""
+
+    # what about
+    pending: str
+    """The node that waits until identity is proven."""
+    request: str
+    """The caller's words that made the pending request: they may hold the claim's number."""
+    topic: str
+    """The node that served the caller last; tells people what the call was about."""
+
+    # what is open
+    awaiting: Awaiting | None
+    goto: str
+    """The node that takes over in this turn; empty: the turn is over."""
+
+    # repair
+    misses: int
+    """Turns in a row that were not understood."""
+    silences: int
+    """Times in a row that nobody spoke."""
+    answered: int
+    """Requests answered so far."""
+
+    # the end
+    transfer_reason: TransferReason
+    """Why the caller is to be put through, set by whoever sends him to ``transfer``."""
+    recording: Literal["", "refused"]
+    """The caller said that he does not want to be recorded."""
+    ended: Literal["", "transfer", "goodbye"]
+    handover: Handover | None
+
+
+CallUpdate = CallState
+"""What a node gives back: the fields that change."""

@@ -1,0 +1,76 @@
+"""Decides which node takes the caller's turn. Speaks to nobody and sees no personal data.
+
+The order of the questions matters: a key pressed, then an answer to the question that is open, then
+what the words are about. While a number, a date or a yes is awaited, only a clear change of mind
+leads away from it; everything else goes back to whoever asked, who can say that it was not understood.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graph.skill import Caller, Described, caller_turn
+from graph.state import Awaiting, CallState, CallUpdate
+from knowledge.intents import IntentClassifier
+from knowledge.wishes import refuses_recording
+
+SURE = 0.5
+"""Confidence above which a guess is acted upon."""
+
+SURE_ENOUGH_TO_CHANGE = 0.8
+"""Confidence above which the caller is taken to have changed the subject in the middle of a question."""
+
+HUMAN_KEY = "0"
+"""Zero is a human, always (accessibility: promised to callers who cannot or will not speak)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """Sorts the caller's words among the skills of the menu."""
+
+    classifier: IntentClassifier
+    menu: Sequence[Described]
+    personal: frozenset[str]
+    """Names of the skills that need identity: their turns go through ``authenticate``."""
+
+    async def __call__(self, state: CallState) -> CallUpdate:
+        """The update that sends the turn to a node."""
+        caller = caller_turn(state)
+        if caller is None:
+            return {"goto": "repair"}
+        return {**self._sort(state, caller), "silences": 0}
+
+    def _sort(self, state: CallState, caller: Caller) -> CallUpdate:
+        awaiting = state.get("awaiting")
+        if caller.keyed and caller.text == HUMAN_KEY:
+            return {"goto": "transfer", "transfer_reason": "asked"}
+        if refuses_recording(caller.text):
+            return {"goto": "greet"}
+        if awaiting and self._is_answer(awaiting, caller):
+            return self._to(awaiting["by"], caller)
+        chosen, confidence = self._guess(caller)
+        if awaiting and awaiting["form"] != "open":
+            changed = chosen is not None and confidence >= SURE_ENOUGH_TO_CHANGE
+            if chosen is None or not changed or chosen == awaiting["by"]:
+                return self._to(awaiting["by"], caller)
+            return self._to(chosen, caller)
+        if chosen is None or confidence < SURE:
+            return {"goto": "repair"}
+        return self._to(chosen, caller)
+
+    def _is_answer(self, awaiting: Awaiting, caller: Caller) -> bool:
+        return any(skill.answers(awaiting, caller) for skill in self.menu if skill.name == awaiting["by"])
+
+    def _guess(self, caller: Caller) -> tuple[str | None, float]:
+        """The node that serves the likeliest intent (None for ``other``), and how sure it is."""
+        if caller.keyed or not caller.text:
+            return None, 0.0
+        guess = self.classifier.classify(caller.text)
+        node = next((skill.name for skill in self.menu if skill.intent == guess.intent), None)
+        return node, guess.confidence
+
+    def _to(self, node: str, caller: Caller) -> CallUpdate:
+        if node in self.personal:
+            return {"goto": "authenticate", "pending": node, "request": caller.text}
+        if node == "transfer":
+            return {"goto": node, "transfer_reason": "asked"}
+        return {"goto": node}

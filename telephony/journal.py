@@ -1,0 +1,155 @@
+"""What happened on a call, as it happens: for the log, the metrics, the terminal and the transcript.
+
+The session notes events; whoever is interested implements :class:`Journal`. Event names in logs and
+documents are those of the classes, dotted: ``turn.heard``, ``turn.said``, ``call.ended``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from graph.heard import Heard
+from telephony.call import Call, CallId, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimes:
+    """Where the silence that the caller heard went, from his last word to the agent's first sound (ms)."""
+
+    endpointing_ms: float
+    """From the end of speech to the decision that the turn is over: patience, and the detector's tail."""
+    transcription_ms: float
+    """The ear's share (a provider, or the local recogniser)."""
+    dialogue_ms: float
+    """From the transcript to the first sentence: the graph with what it asks of others."""
+    voice_ms: float
+    """From the sentence to its first sound (a provider, or the local voice)."""
+    line_ms: float
+    """From the first sound to the tick of the line that takes it."""
+
+    @property
+    def heard_silence_ms(self) -> float:
+        """All of it."""
+        return self.endpointing_ms + self.framework_ms + self.transcription_ms + self.voice_ms
+
+    @property
+    def framework_ms(self) -> float:
+        """Our own share: neither patience nor a provider."""
+        return self.dialogue_ms + self.line_ms
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The audio leg has come; the dialogue begins."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class TurnHeard:
+    """What the caller said, keyed, or did not say."""
+
+    heard: Heard
+    speech_ms: int = 0
+    at_ms: int = 0
+    """When he began, on the call's audio clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePassed:
+    """A node of the graph has run."""
+
+    node: str
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSaid:
+    """A line was given to the voice."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInterrupted:
+    """The caller spoke while the agent did; ``heard`` is what he had heard of it."""
+
+    heard: str
+    at_ms: int
+    stopped_after_ms: float
+    """From the decision that the caller speaks to the last voice frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimed:
+    """The first sound of an answer is on the wire."""
+
+    times: TurnTimes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRefused:
+    """From here on nothing of this call is kept, and what was kept is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """An ear, a voice or the dialogue failed; ``component`` is one of stt, tts, dialogue."""
+
+    component: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """How it ended."""
+
+    outcome: Outcome
+
+
+CallEvent = (
+    CallStarted
+    | TurnHeard
+    | NodePassed
+    | TurnSaid
+    | TurnInterrupted
+    | TurnTimed
+    | RecordingRefused
+    | StageFailed
+    | CallEnded
+)
+
+
+class Journal(Protocol):
+    """Somebody who wants to know."""
+
+    def note(self, call_id: CallId, event: CallEvent) -> None:
+        """``event`` happened on ``call_id``. Quick, and never fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journals:
+    """Several at once."""
+
+    members: Sequence[Journal]
+
+    def note(self, call_id: CallId, event: CallEvent) -> None:
+        """Tell each of them."""
+        for journal in self.members:
+            journal.note(call_id, event)
+
+
+@dataclass(slots=True)
+class MemoryJournal:
+    """The twin: keeps everything, for tests."""
+
+    events: list[CallEvent] = field(default_factory=list)
+
+    def note(self, call_id: CallId, event: CallEvent) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def said(self) -> list[str]:
+        """The keys of the lines that were said, in order."""
+        return [event.key for event in self.events if isinstance(event, TurnSaid)]
