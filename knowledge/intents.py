@@ -1,0 +1,264 @@
+"""What the caller wants, guessed from a sentence in a few milliseconds, without a network.
+
+Theory of operation. An utterance becomes a bag of features: word stems, small words included ("mon
+dossier" is not "un dossier"), pairs of neighbouring stems, and runs of three to five letters inside
+words, which survive mis-transcriptions. Each is weighed by tf-idf, every family and then the whole
+brought to length one; features never seen in training count in the length, so that gibberish is short
+in what is known. On these, one regularised least-squares classifier per intent (kernel ridge: with
+fewer utterances than features, the exact solution is one small linear system, so training is quick
+and always the same).
+
+Confidence. Scores become probabilities by a softmax whose sharpness is fitted on leave-one-out scores,
+which ridge regression gives in closed form (residual / diagonal of the inverse): no utterance judges
+itself. A constant rival, "none of these", takes part; its share is what an utterance like nothing seen
+leaves to the others.
+
+Training utterances are the ``intents/*.txt`` files, one intent each, edited without touching code.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.documents import read_folder
+from knowledge.french import fold, ngrams, stem, words
+
+INTENTS_FOLDER = Path(__file__).parent / "intents"
+"""The utterances that ship with the agent."""
+UNKNOWN = "other"
+"""The intent of an empty utterance; it needs a file like the others."""
+QUESTIONS = "faq"
+"""The intent of a general question, which the knowledge answers."""
+
+_RIDGE = 0.5
+_FAMILY_SHARES = {"stem": 1.0, "pair": 0.7, "letters": 0.8}
+_LETTERS = (3, 4, 5)
+_NONE_SCORE = 0.3
+_SHARPNESS = tuple(range(2, 31))
+
+_Matrix = NDArray[np.float32]
+
+
+class IntentFilesError(Exception):
+    """The training utterances cannot be used; the message names the file, the line, and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What an utterance most likely asks for."""
+
+    intent: str
+    confidence: float
+    """Probability that ``intent`` is right, 0..1; low for what resembles nothing known."""
+    runner_up: str
+    """The next intent; worth asking about, or taking up afterwards, when ``margin`` is small."""
+    margin: float
+    """Confidence less the runner-up's, 0..1."""
+
+
+class IntentClassifier(Protocol):
+    """Guesses intents. One instance serves every call, from any thread."""
+
+    def classify(self, text: str) -> Guess:
+        """The intent of ``text`` as transcribed; ``other`` with confidence 0 when it has no word."""
+
+
+class LocalIntentClassifier:
+    """Trained at start-up from text files; see the module for how it works."""
+
+    def __init__(self, intents: tuple[str, ...], vocabulary: "_Vocabulary", weights: _Matrix) -> None:
+        """Use :meth:`train`."""
+        self._intents = intents
+        self._vocabulary = vocabulary
+        self._weights = weights
+        self._sharpness = float(_SHARPNESS[0])
+
+    @classmethod
+    def train(
+        cls, folder: Path = INTENTS_FOLDER, questions: Iterable[str] | None = None
+    ) -> "LocalIntentClassifier":
+        """Learn the intents of ``folder``: one ``<intent>.txt`` each, one utterance per line, ``#`` comments.
+
+        ``questions`` count as utterances of ``faq``, where the folder has it: by default the headings of the
+        knowledge that ships with the agent, so that a new answer is also routed to.
+        Deterministic; a few tenths of a second. Raises :class:`IntentFilesError`.
+        """
+        examples = read_utterances(folder)
+        if QUESTIONS in examples:
+            headings = (one.question for one in read_folder()) if questions is None else questions
+            written = {tuple(words(one)) for texts in examples.values() for one in texts}
+            examples[QUESTIONS] += [one for one in headings if tuple(words(one)) not in written | {()}]
+        intents = tuple(examples)
+        labels = np.array([row for row, intent in enumerate(intents) for _ in examples[intent]])
+        vocabulary = _Vocabulary([_features(text) for texts in examples.values() for text in texts])
+        known = vocabulary.matrix()
+        targets = np.eye(len(intents), dtype=np.float32)[labels]
+        # Every intent weighs the same in all, however many lines its file has.
+        importance = (len(labels) / len(intents)) / np.bincount(labels)[labels]
+        kernel = (known @ known.T).astype(np.float64)
+        inverse = np.linalg.inv(kernel + np.diag(_RIDGE / importance))
+        solution = inverse @ targets
+        left_out = targets - solution / np.diag(inverse)[:, None]
+        trained = cls(intents, vocabulary, (known.T @ solution.astype(np.float32)))
+        trained._sharpness = _fit_sharpness(left_out, labels)
+        return trained
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The intents it knows, by name."""
+        return self._intents
+
+    def classify(self, text: str) -> Guess:
+        """See :meth:`IntentClassifier.classify`."""
+        if not words(text):
+            return Guess(UNKNOWN, 0.0, UNKNOWN, 0.0)
+        columns, values = self._vocabulary.encode(_features(text))
+        scores = values @ self._weights[columns]
+        chances = _chances(scores[None, :].astype(np.float64), self._sharpness)[0]
+        first, second = np.argsort(-chances, kind="stable")[:2]
+        return Guess(
+            self._intents[first],
+            float(chances[first]),
+            self._intents[second],
+            float(chances[first] - chances[second]),
+        )
+
+
+class KeywordClassifier:
+    """The twin: the first key found in the text, in the order given, decides; nothing found is ``other``."""
+
+    def __init__(self, intents: Mapping[str, str]) -> None:
+        """``intents``: part of an utterance, in any case and with or without accents → intent."""
+        self._intents = {fold(part).lower(): intent for part, intent in intents.items()}
+
+    def classify(self, text: str) -> Guess:
+        """Sure when a key is found; ``other`` with confidence 0 when none is."""
+        heard = fold(text).lower()
+        found = [intent for part, intent in self._intents.items() if part in heard]
+        if not found:
+            return Guess(UNKNOWN, 0.0, UNKNOWN, 0.0)
+        others = [intent for intent in found if intent != found[0]]
+        return Guess(found[0], 1.0, others[0], 0.0) if others else Guess(found[0], 1.0, UNKNOWN, 1.0)
+
+
+def read_utterances(folder: Path = INTENTS_FOLDER) -> dict[str, list[str]]:
+    """Intent → its training utterances, intents by name.
+
+    Raises :class:`IntentFilesError` when the folder, the file of ``other`` or a second intent is missing,
+    when a file is empty or not UTF-8, and when two intents claim the same utterance.
+    """
+    if not folder.is_dir():
+        raise IntentFilesError(f"{folder}: this folder of intents does not exist")
+    examples: dict[str, list[str]] = {}
+    claimed: dict[tuple[str, ...], str] = {}
+    for file in sorted(folder.glob("*.txt")):
+        numbered = list(_lines(file))
+        examples[file.stem] = [line for _, line in numbered]
+        if not numbered:
+            raise IntentFilesError(f"{file}: no utterance in this file; write at least one per line")
+        for number, line in numbered:
+            owner = claimed.setdefault(tuple(words(line)), file.stem)
+            if owner != file.stem:
+                raise IntentFilesError(f"{file}, line {number}: already an utterance of {owner}: {line}")
+    if UNKNOWN not in examples or len(examples) < 2:
+        raise IntentFilesError(f"{folder}: needs {UNKNOWN}.txt and at least one more intent")
+    return examples
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        number = file.read_bytes()[: exc.start].count(b"\n") + 1
+        raise IntentFilesError(f"{file}, line {number}: not UTF-8; save the file as UTF-8") from exc
+    except OSError as exc:
+        raise IntentFilesError(f"{file}: cannot be read: {exc.strerror}") from exc
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            if not words(line):
+                raise IntentFilesError(f"{file}, line {number}: an utterance without a word: {line.strip()}")
+            yield number, line.strip()
+
+
+def _features(text: str) -> dict[str, Counter[str]]:
+    """How often each feature occurs, by family."""
+    heard = words(text)
+    fenced = ["^", *map(stem, heard), "$"]
+    letters: Counter[str] = Counter()
+    for word in heard:
+        padded = f"<{fold(word)}>"
+        for length in _LETTERS:
+            letters.update(padded[at : at + length] for at in range(len(padded) - length + 1))
+    return {
+        "stem": Counter(fenced[1:-1]),
+        "pair": Counter(" ".join(pair) for pair in ngrams(fenced, 2)),
+        "letters": letters,
+    }
+
+
+class _Vocabulary:
+    """Features of the training utterances, with their weights."""
+
+    def __init__(self, utterances: list[dict[str, Counter[str]]]) -> None:
+        self._utterances = utterances
+        self._columns: dict[tuple[str, str], int] = {}
+        seen: Counter[tuple[str, str]] = Counter()
+        for utterance in utterances:
+            seen.update((family, one) for family, counts in utterance.items() for one in counts)
+        # Letters that one utterance alone has only say that it is itself; leaving them out halves the work.
+        for feature in sorted(one for one, count in seen.items() if count > 1 or one[0] != "letters"):
+            self._columns[feature] = len(self._columns)
+        total = len(utterances)
+        self._idf = {one: math.log((1 + total) / (1 + count)) + 1 for one, count in seen.items()}
+        self._unseen_idf = math.log(1 + total) + 1
+
+    def encode(self, utterance: Mapping[str, Counter[str]]) -> tuple[NDArray[np.int64], _Matrix]:
+        """Columns and weights of the known features; with the unknown ones the length would be one."""
+        columns: list[int] = []
+        values: list[float] = []
+        square = 0.0
+        for family, counts in utterance.items():
+            if not counts:
+                continue
+            weighed = [
+                (self._columns.get((family, one), -1), (1 + math.log(count)) * self._weight(family, one))
+                for one, count in counts.items()
+            ]
+            length = math.sqrt(sum(weight * weight for _, weight in weighed))
+            share = _FAMILY_SHARES[family]
+            square += share * share
+            columns += [column for column, _ in weighed if column >= 0]
+            values += [share * weight / length for column, weight in weighed if column >= 0]
+        whole = math.sqrt(square) or 1.0
+        return np.array(columns, dtype=np.int64), np.array(values, dtype=np.float32) / np.float32(whole)
+
+    def matrix(self) -> _Matrix:
+        """The training utterances, one per row."""
+        rows = np.zeros((len(self._utterances), len(self._columns)), dtype=np.float32)
+        for row, utterance in enumerate(self._utterances):
+            columns, values = self.encode(utterance)
+            rows[row, columns] = values
+        return rows
+
+    def _weight(self, family: str, feature: str) -> float:
+        return self._idf.get((family, feature), self._unseen_idf)
+
+
+def _chances(scores: NDArray[np.float64], sharpness: float) -> NDArray[np.float64]:
+    """Softmax of each row, with the constant rival "none of these" in the sum but not in the result."""
+    raised = np.exp(sharpness * (scores - scores.max(axis=1, keepdims=True)))
+    rival = np.exp(sharpness * (_NONE_SCORE - scores.max(axis=1, keepdims=True)))
+    return np.asarray(raised / (raised.sum(axis=1, keepdims=True) + rival))
+
+
+def _fit_sharpness(left_out: NDArray[np.float64], labels: Iterable[int]) -> float:
+    """The softmax sharpness under which the true intents of ``left_out`` scores are likeliest."""
+    rows = np.arange(len(left_out))
+    truth = np.asarray(labels)
+    return float(max(_SHARPNESS, key=lambda s: np.log(_chances(left_out, s)[rows, truth] + 1e-12).sum()))
