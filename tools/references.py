@@ -1,0 +1,400 @@
+"""Customer, contract and claim numbers in what a caller says. Pure.
+
+Each kind of number has a *form*: which rows of groups may be one. All readings of what was
+said (``tools.numerals``) are held against it; a number comes out only when every reading that
+fits gives the same one. What a speaker corrects is put in the place of what it corrects.
+
+Three rules keep wrong numbers out:
+
+- A cut inside what could be one number is believed when it leaves two pairs (60 15) or, once,
+  a figure before a bigger number (« zéro zéro trois | cent dix-sept »). Any other, such as
+  « vingt | deux », counts as a rival reading but is never believed itself: it would turn a
+  number one digit short into a full one.
+- Claim numbers are spoken in blocks, year and twice three figures: the year is the longest
+  number that begins them, unless that leaves two, and a reading cut between blocks goes
+  before one cut inside.
+- A claim's or contract's serial said as one plain number (« trois mille cent dix-sept ») has
+  its leading zeros added; digits said one by one or typed never have.
+- A correction shorter than the number replaces whole groups, and only in one possible place.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from tools.models import CLAIM_NUMBER
+from tools.numerals import Reading, Run, Word, digits_of, joinable, readings, runs, words
+from tools.repairs import is_denied, takes
+
+CUSTOMER_DIGITS = 8
+CONTRACT_DIGITS = 7
+CLAIM_DIGITS = 10
+"""Four of the year, six of the serial."""
+
+_YEAR_DIGITS = 4
+_CLAIM_YEAR = re.compile(r"20[0-9]{2}")
+
+_NOT_A_REFERENCE_AFTER = frozenset(
+    ["euro", "euros", "centimes", "ans", "an", "jours", "mois", "heures", "heure", "h", "fois"]
+)
+_CLAIM_WORDS = frozenset({"sin", "sinistre", "sinistres"})
+_CONTRACT_WORDS = frozenset({"vie", "contrat", "contrats", "police"})
+_CUSTOMER_WORDS = frozenset({"client", "cliente", "clients"})
+_PHONE_WORDS = frozenset({"telephone", "portable", "mobile", "fixe", "joindre", "joignable", "rappeler"})
+_LINK_WORDS = frozenset(
+    [
+        "numero",
+        "no",
+        "n",
+        "c",
+        "est",
+        "le",
+        "la",
+        "d",
+        "de",
+        "du",
+        "assurance",
+        "vie",
+        "euh",
+        "alors",
+        "il",
+        "s",
+        "agit",
+        "porte",
+        "donc",
+    ]
+)
+"""What may stand between the name of a thing and its number."""
+
+
+class ReferenceKind(StrEnum):
+    """What a number designates."""
+
+    CUSTOMER = "customer"
+    CONTRACT = "contract"
+    CLAIM = "claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A number in written form, and what it designates."""
+
+    kind: ReferenceKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A number read from a run; ``sure`` unless the reading rests on a cut nobody should believe."""
+
+    value: str
+    run_start: int
+    plain: bool
+    """No number was cut to get it."""
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """After how many digits a reading cuts what could be one number."""
+
+    single: frozenset[int]
+    """A single figure before a bigger number."""
+    strange: frozenset[int]
+    """Any other cut but between two pairs."""
+
+    @property
+    def doubtful(self) -> bool:
+        return bool(self.single or self.strange)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How to know one kind of number."""
+
+    kind: ReferenceKind
+    digits: int
+    value: Callable[[str], str | None]
+    """The written form of that many digits; None when they cannot be one."""
+    may_be: Callable[[list[Word], Run], bool]
+    """Does what was said around the run allow this kind?"""
+    padded: Callable[[Reading], str | None] = lambda _: None
+    """The digits, zeros added, of a reading whose last group is the whole serial."""
+    seams: frozenset[int] = frozenset()
+    """After how many digits a speaker pauses by custom."""
+    opens: Callable[[frozenset[Reading]], frozenset[Reading]] = lambda rows: rows
+    """The readings that begin as this kind begins."""
+
+
+def customer_number(text: str) -> str | None:
+    """The customer number said (``10078821``); None when there is none, or more than one is possible."""
+    return _only(_found(text, _CUSTOMER))
+
+
+def contract_number(text: str) -> str | None:
+    """The contract number said (``VIE-0012345``), with or without its letters; None when unsure."""
+    return _only(_found(text, _NAMED_CONTRACT) or _found(text, _CONTRACT))
+
+
+def claim_number(text: str) -> str | None:
+    """The claim number said (``SIN-2026-003117``), with or without its letters; None when unsure."""
+    return _only(_found(text, _CLAIM))
+
+
+def any_reference(text: str) -> Reference | None:
+    """The number said, of whichever kind; None when there is none or its kind or digits are unsure.
+
+    When numbers of several kinds are given, the customer's goes before the contract's and that
+    before the claim's. Seven bare digits are a contract only after « contrat » or « vie »: they
+    might be a customer number that lost one.
+    """
+    found = {form.kind: _found(text, form) for form in (_CUSTOMER, _NAMED_CONTRACT, _CLAIM)}
+    given = {kind: value for kind, fits in found.items() if (value := _only(fits)) is not None}
+    if len(given) > 1 and len({fit.run_start for kind in given for fit in found[kind]}) < len(given):
+        # One run read as two kinds: the one that needed no cut, if it is alone.
+        given = {kind: value for kind, value in given.items() if all(fit.plain for fit in found[kind])}
+        if len(given) != 1:
+            return None
+    for kind, value in given.items():
+        return Reference(kind, value)
+    return None
+
+
+def keyed_reference(digits: str) -> Reference | None:
+    """The number keyed on the phone: 8 digits a customer, 7 a contract, 10 a claim (year and serial).
+
+    The closing ``#`` may be there or not. None for anything else.
+    """
+    keyed = digits.strip().removesuffix("#")
+    if not (keyed.isascii() and keyed.isdigit()):
+        return None
+    for form in (_CUSTOMER, _CONTRACT, _CLAIM):
+        if len(keyed) == form.digits and (value := form.value(keyed)) is not None:
+            return Reference(form.kind, value)
+    return None
+
+
+def _only(fits: Iterable[_Fit]) -> str | None:
+    fits = tuple(fits)
+    values = {fit.value for fit in fits}
+    if len(values) != 1 or not any(fit.sure for fit in fits):
+        return None
+    return values.pop()
+
+
+def _found(text: str, form: _Form) -> frozenset[_Fit]:
+    """All numbers of this form that what was said may hold, corrections made."""
+    standing: frozenset[Reading] = frozenset()
+    fits: frozenset[_Fit] = frozenset()
+    replaced = True
+    for take in takes(words(text)):
+        said = [run for run in runs(take) if not is_denied(take, run.start) and _is_bare(take, run)]
+        replaced = bool(said)
+        complete = {run: found for run in said if form.may_be(take, run) and (found := _fits(run, form))}
+        if complete:
+            fits = frozenset(fit for found in complete.values() for fit in found)
+            standing = frozenset(row for run in complete for row in _believable(run, form.digits))
+        elif len(said) == 1 and not standing:
+            standing = _believable(said[0], form.digits) if form.may_be(take, said[0]) else standing
+        elif len(said) == 1:
+            standing = _corrected(standing, _believable(said[0], form.digits), form.digits)
+            values = {value for row in standing if (value := _exact(row, form)) is not None}
+            fits = frozenset(_Fit(value, said[0].start, plain=False) for value in values)
+        elif said:
+            fits, standing = frozenset(), frozenset()
+    # « … vingt et un, non » : taken back, and nothing put in its place.
+    return fits if replaced else frozenset()
+
+
+def _is_bare(take: list[Word], run: Run) -> bool:
+    """No amount, no age: the word after it names no unit."""
+    return run.end == len(take) or take[run.end].text not in _NOT_A_REFERENCE_AFTER
+
+
+def _fits(run: Run, form: _Form) -> frozenset[_Fit]:
+    rows = form.opens(readings(run, form.digits))
+    plain = _plainest(rows)
+    padded = {value for row in plain if (digits := form.padded(row)) and (value := form.value(digits))}
+    if padded:
+        padded |= {value for row in plain if (value := _exact(row, form)) is not None}
+        return frozenset(_Fit(value, run.start, plain=True) for value in padded)
+    possible = [
+        (cuts, _Fit(value, run.start, plain=row in plain, sure=not cuts.strange))
+        for row in rows
+        if (value := _exact(row, form)) is not None
+        for cuts in [_cuts(run, row)]
+        if len(cuts.single) + len(cuts.strange) <= 1
+    ]
+    customary = [fit for cuts, fit in possible if fit.sure and form.seams and cuts.single <= form.seams]
+    return frozenset(customary or [fit for _, fit in possible])
+
+
+def _plainest(rows: frozenset[Reading]) -> frozenset[Reading]:
+    """The readings with the fewest numbers: nothing was cut to get them."""
+    fewest = min(map(len, rows), default=0)
+    return frozenset(row for row in rows if len(row) == fewest)
+
+
+def _believable(run: Run, max_digits: int) -> frozenset[Reading]:
+    return frozenset(row for row in readings(run, max_digits) if not _cuts(run, row).doubtful)
+
+
+def _exact(row: Reading, form: _Form) -> str | None:
+    digits = digits_of(row)
+    return form.value(digits) if len(digits) == form.digits else None
+
+
+def _cuts(run: Run, row: Reading) -> _Cuts:
+    single, strange = set(), set()
+    at = 0
+    for first, second in pairwise(row):
+        at += len(first.digits)
+        match len(first.digits), len(second.digits):
+            case _ if not joinable(run, first, second):
+                pass
+            case 2, 2:
+                pass
+            case 1, more if more > 1:
+                single.add(at)
+            case _:
+                strange.add(at)
+    return _Cuts(frozenset(single), frozenset(strange))
+
+
+def _corrected(rows: frozenset[Reading], repairs: frozenset[Reading], digits: int) -> frozenset[Reading]:
+    """All rows in which the repair takes the place of the last groups, to the full length."""
+    return frozenset(
+        row[:cut] + repair
+        for row in rows
+        for repair in repairs
+        for cut in range(len(row))
+        if len(digits_of(row[:cut] + repair)) == digits
+        and _replaces(row, cut, repair)
+        and _is_best_place(digits_of(row), digits_of(row[cut:]), digits_of(repair), digits)
+    )
+
+
+def _replaces(row: Reading, cut: int, repair: Reading) -> bool:
+    """The repair begins with as many digits, in whole groups, as it takes away."""
+    dropped = len(digits_of(row[cut:]))
+    return any(len(digits_of(repair[:size])) == dropped for size in range(1, len(repair) + 1))
+
+
+def _is_best_place(whole: str, dropped: str, repair: str, digits: int) -> bool:
+    """After a full number, a repair may be meant for any part: it must resemble the last one most."""
+
+    def alike(part: str) -> int:
+        return sum(one == other for one, other in zip(part, repair, strict=False))
+
+    if len(whole) < digits:
+        return True
+    size = len(dropped)
+    others = (whole[at : at + size] for at in range(0, len(whole) - size, size))
+    return all(alike(dropped) > alike(other) for other in others)
+
+
+def _words_before(take: list[Word], run: Run) -> list[str]:
+    return [word.text for word in take[: run.start]]
+
+
+def _last_named(take: list[Word], run: Run) -> ReferenceKind | None:
+    """Which kind of thing was named last before the run."""
+    before = _words_before(take, run)
+    for at in range(len(before) - 1, -1, -1):
+        if before[at] in _CLAIM_WORDS or before[max(at - 2, 0) : at + 1] == ["s", "i", "n"]:
+            return ReferenceKind.CLAIM
+        if before[max(at - 2, 0) : at + 1] == ["v", "i", "e"]:
+            return ReferenceKind.CONTRACT
+        if before[at] in _CONTRACT_WORDS and before[max(at - 1, 0)] != "assurance":
+            return ReferenceKind.CONTRACT
+        if before[at] in _CUSTOMER_WORDS:
+            return ReferenceKind.CUSTOMER
+    return None
+
+
+def _is_a_date_or_phone(take: list[Word], run: Run) -> bool:
+    before = _words_before(take, run)
+    born = before[-2:] in (["ne", "le"], ["nee", "le"]) or before[-1:] in (["ne"], ["nee"])
+    slashed = any("/" in word.before for word in run.words[1:])
+    recent = set(before[-6:])
+    return born or slashed or "naissance" in recent or not _PHONE_WORDS.isdisjoint(recent)
+
+
+def _is_called(names: frozenset[str], letters: list[str], take: list[Word], run: Run) -> bool:
+    """Is the thing named right before its number, with nothing but link words between?"""
+    before = _words_before(take, run)
+    while before and before[-1] in _LINK_WORDS - names and before[-3:] != letters:
+        before.pop()
+    return bool(before) and (before[-1] in names or before[-3:] == letters)
+
+
+def _may_be_customer(take: list[Word], run: Run) -> bool:
+    # « sinistre 2026 3117 » has eight digits too.
+    is_claim = _is_called(_CLAIM_WORDS, ["s", "i", "n"], take, run)
+    return not is_claim and not _is_a_date_or_phone(take, run)
+
+
+def _may_be_contract(take: list[Word], run: Run) -> bool:
+    named = _last_named(take, run)
+    return named in {ReferenceKind.CONTRACT, None} and not _is_a_date_or_phone(take, run)
+
+
+def _is_called_contract(take: list[Word], run: Run) -> bool:
+    return _is_called(_CONTRACT_WORDS, ["v", "i", "e"], take, run)
+
+
+def _may_be_claim(take: list[Word], run: Run) -> bool:
+    return not _is_called_contract(take, run) and not _is_a_date_or_phone(take, run)
+
+
+def _claim_value(digits: str) -> str | None:
+    value = f"SIN-{digits[:_YEAR_DIGITS]}-{digits[_YEAR_DIGITS:]}"
+    return value if CLAIM_NUMBER.fullmatch(value) else None
+
+
+def _one_year(rows: frozenset[Reading]) -> frozenset[Reading]:
+    """« deux mille vingt six zéro … » begins with 2026, not with 2020 or 2000.
+
+    Unless the year itself is in doubt: « deux mille vingt trois cent … » leaves 2020 and 2023.
+    """
+    plain = _plainest(rows)
+    firsts = {row[0] for row in plain if row and row[0].spelled and _CLAIM_YEAR.fullmatch(row[0].digits)}
+    if len(firsts) != 1:
+        return rows
+    year = firsts.pop()
+    return frozenset(row for row in rows if row[0] == year)
+
+
+def _claim_padded(row: Reading) -> str | None:
+    serial = row[-1]
+    year = digits_of(row[:-1])
+    if len(year) != _YEAR_DIGITS or not serial.spelled or len(serial.digits) < 3:
+        return None
+    return year + serial.digits.zfill(CLAIM_DIGITS - _YEAR_DIGITS)
+
+
+def _contract_padded(row: Reading) -> str | None:
+    whole_number = len(row) == 1 and row[0].spelled and len(row[0].digits) >= 4
+    return row[0].digits.zfill(CONTRACT_DIGITS) if whole_number else None
+
+
+_CUSTOMER = _Form(ReferenceKind.CUSTOMER, CUSTOMER_DIGITS, lambda digits: digits, _may_be_customer)
+_CONTRACT = _Form(ReferenceKind.CONTRACT, CONTRACT_DIGITS, lambda digits: f"VIE-{digits}", _may_be_contract)
+_NAMED_CONTRACT = _Form(
+    ReferenceKind.CONTRACT,
+    CONTRACT_DIGITS,
+    lambda digits: f"VIE-{digits}",
+    _is_called_contract,
+    _contract_padded,
+)
+_CLAIM = _Form(
+    ReferenceKind.CLAIM,
+    CLAIM_DIGITS,
+    _claim_value,
+    _may_be_claim,
+    _claim_padded,
+    seams=frozenset({_YEAR_DIGITS, _YEAR_DIGITS + 3}),
+    opens=_one_year,
+)
