@@ -54,6 +54,12 @@ async def _graph(_: Settings, options: argparse.Namespace) -> int:
     return draw(options.folder)
 
 
+async def _index(settings: Settings, _: argparse.Namespace) -> int:
+    from app.indexing import index
+
+    return await index(settings)
+
+
 def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
     def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--folder", type=Path, default=Path(default), help="where to write (%(default)s)")
@@ -80,6 +86,12 @@ COMMANDS = (
         "python -m app chat",
         _chat,
         _chat_arguments,
+    ),
+    Command(
+        "index",
+        "bring the Qdrant server up to date with knowledge/faq; again changes nothing",
+        "QDRANT_HOST=localhost python -m app index",
+        _index,
     ),
     Command(
         "graph",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables.graph import Graph
+from langgraph.graph import END
 
 from graph.studio import graph
 
@@ -21,7 +22,9 @@ COLOURS = {
 """Orange is the gate, red is what lies behind it; everything else is open to anybody."""
 OPEN = "#cfe8d5"
 
-WIDTH, HEIGHT = 150, 44
+CAPTION = "One turn of a call. Orange: the gate. Red: personal data, only behind it. Dotted: the turn ends."
+
+WIDTH, HEIGHT = 250, 60
 """Of a box, in points of the layout."""
 
 
@@ -47,22 +50,23 @@ def _picture(drawable: Graph, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     places = _layout(drawable)
-    figure, axes = plt.subplots(figsize=(11, 9), layout="constrained")
+    figure, axes = plt.subplots(figsize=(13, 9), layout="constrained")
     for edge in drawable.edges:
         (x0, y0), (x1, y1) = places[edge.source], places[edge.target]
-        down = y1 < y0
+        ends_turn = edge.target == END
+        level = abs(y1 - y0) < HEIGHT
+        side = (WIDTH if x1 > x0 else -WIDTH) / 2 if level else 0
+        up = 0 if level else HEIGHT / 2 if y1 > y0 else -HEIGHT / 2
         axes.add_patch(
             FancyArrowPatch(
-                (x0, y0 - HEIGHT / 2 if down else y0 + HEIGHT / 2),
-                (x1, y1 + HEIGHT / 2 if down else y1 - HEIGHT / 2),
+                (x0 + side, y0 + up),
+                (x1 - side, y1 - up),
                 arrowstyle="-|>",
-                mutation_scale=14,
-                connectionstyle=f"arc3,rad={0.0 if down and abs(x1 - x0) < WIDTH else 0.12}",
-                linestyle="--" if edge.conditional else "-",
-                color="#555555",
-                shrinkA=2,
-                shrinkB=2,
-                zorder=1,
+                mutation_scale=12,
+                connectionstyle=f"arc3,rad={0 if abs(x1 - x0) < WIDTH else 0.08}",
+                linestyle=":" if ends_turn else "-",
+                color="#aaaaaa" if ends_turn else "#444444",
+                zorder=0 if ends_turn else 1,
             )
         )
     for name, (x, y) in places.items():
@@ -77,13 +81,13 @@ def _picture(drawable: Graph, path: Path) -> None:
                 zorder=2,
             )
         )
-        label = {"__start__": "the caller's turn", "__end__": "the agent listens"}.get(name, name)
-        axes.text(x, y, label, ha="center", va="center", fontsize=12, zorder=3)
-    axes.set_title("One turn of a call. Orange: the gate; red: personal data, only behind it.", fontsize=13)
+        label = {"__start__": "a turn begins", "__end__": "the turn ends"}.get(name, name)
+        axes.text(x, y, label, ha="center", va="center", fontsize=11, zorder=3)
+    axes.set_title(CAPTION, fontsize=12)
     axes.autoscale_view()
     axes.set_aspect("equal")
     axes.axis("off")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
 
 
@@ -102,7 +106,7 @@ def _layout(drawable: Graph) -> dict[str, tuple[float, float]]:
         vertex.view = Box()
     edges = [Edge(vertices[edge.source], vertices[edge.target]) for edge in drawable.edges]
     layout = SugiyamaLayout(Layered(list(vertices.values()), edges).C[0])
-    layout.xspace, layout.yspace = 40, 70
+    layout.xspace, layout.yspace = 40, 160
     layout.init_all(roots=[vertices["__start__"]])
     layout.draw()
     return {name: (vertex.view.xy[0], -vertex.view.xy[1]) for name, vertex in vertices.items()}

@@ -22,7 +22,9 @@ from audio.tts import TextToSpeech
 from graph.builder import Services, build_graph
 from graph.checkpoints import open_checkpoints
 from graph.dialogue import Dialogue
+from knowledge.documents import read_folder
 from knowledge.intents import LocalIntentClassifier
+from knowledge.qdrant_retriever import QdrantRetriever
 from telephony.agi_server import AgiServer
 from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
@@ -159,6 +161,23 @@ async def _backoffice(settings: Settings, stack: AsyncExitStack) -> Backoffice:
     if insurance.demo_customers_file:
         return await asyncio.to_thread(DemoBackoffice.load, insurance.demo_customers_file)
     return DemoBackoffice()
+
+
+async def _knowledge(settings: Settings, stack: AsyncExitStack) -> QdrantRetriever:
+    """The search over the FAQ; filled here when it lives in the agent, else by the command ``index``."""
+    retriever = await asyncio.to_thread(open_knowledge, settings)
+    stack.callback(retriever.close)
+    if not settings.knowledge.host:
+        await asyncio.to_thread(retriever.index, read_folder())
+    return retriever
+
+
+def open_knowledge(settings: Settings) -> QdrantRetriever:
+    """The collection the settings name; blocks. Raises ``KnowledgeUnavailable``."""
+    knowledge = settings.knowledge
+    host = knowledge.host if "://" in knowledge.host else f"http://{knowledge.host}"
+    location = f"{host}:{knowledge.port}" if knowledge.host else ":memory:"
+    return QdrantRetriever.open(location, api_key=knowledge.api_key.get_secret_value())
 
 
 def _identity_key(settings: Settings) -> bytes:

@@ -4,7 +4,7 @@ Adapters live in ``audio/providers``; the in-memory twin is ``audio.scripted.Scr
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 
@@ -22,10 +22,10 @@ class TextToSpeech(Protocol):
     def name(self) -> str:
         """Which voice this is, for the journal and the terminal: ``espeak-ng:fr``."""
 
-    def speak(self, sentence: str) -> AsyncIterator[bytes]:
+    def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
         """Sound of ``sentence``: signed 16-bit mono at 8 kHz, in chunks of any even size, as made.
 
-        Closing the iterator cancels the synthesis. Never blocks the event loop.
+        Closing it (``aclose``) cancels the synthesis. Never blocks the event loop.
         Raises :class:`TtsFailed`, possibly after some chunks.
         """
 

@@ -11,9 +11,10 @@ skills that need one, and answers for a back office that does not.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage
@@ -40,7 +41,13 @@ from tools.backoffice import Backoffice, BackofficeUnavailable
 from tools.gate import Gate
 
 CallGraph = StateGraph[CallState, None, TurnInput, CallState]
-Node = Callable[[CallState], Awaitable[CallUpdate]]
+
+
+class Node(Protocol):
+    """A node as LangGraph takes it."""
+
+    async def __call__(self, state: CallState) -> CallUpdate:
+        """The fields of the state that change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +94,22 @@ def build_graph(services: Services) -> CallGraph:
 
     graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
 
-    def add(name: str, node: Node, leads_to: list[str]) -> None:
+    def add(name: str, node: Node, *leads_to: str) -> None:
         graph.add_node(name, node)
-        if leads_to:
-            graph.add_conditional_edges(name, routing.leaving(name, leads_to), [*leads_to, END])
-        else:
+        if leads_to == (END,):
             graph.add_edge(name, END)
+        else:
+            graph.add_conditional_edges(name, routing.leaving(name, leads_to), list(leads_to))
 
     graph.add_conditional_edges(START, routing.entry, ["greet", "classify", "repair"])
-    add("greet", _speaking("greet", Greet()), ["classify"])
-    add("classify", _sorting(classify), ["greet", "authenticate", *open_names, "repair"])
-    add("authenticate", _speaking("authenticate", authenticate), [*personal_names, "transfer"])
-    for skill in personal:
-        add(skill.name, _speaking(skill.name, _identified(skill, services.gate)), ["transfer"])
+    add("greet", _speaking("greet", Greet()), "classify", END)
+    add("classify", _sorting(classify), "greet", "authenticate", *open_names, "repair")
+    add("authenticate", _speaking("authenticate", authenticate), *personal_names, "transfer", END)
+    for private in personal:
+        add(private.name, _speaking(private.name, _identified(private, services.gate)), "transfer", END)
     for skill in open_:
-        add(skill.name, _speaking(skill.name, skill), [])
-    add("repair", _speaking("repair", Repair()), ["transfer", "goodbye"])
+        add(skill.name, _speaking(skill.name, skill), END)
+    add("repair", _speaking("repair", Repair()), "transfer", "goodbye", END)
     return graph
 
 

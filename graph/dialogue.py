@@ -7,8 +7,8 @@ of the run as it is said; what the line shall do next is read from the state at 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -30,7 +30,7 @@ class Dialogue:
 
     async def turn(
         self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """One turn of ``call_id``: the replies as they are produced, the line's next act last.
 
         ``cut`` tells what was heard of sentences that the caller interrupted, by message id: the
@@ -46,7 +46,7 @@ class Dialogue:
                 durability="exit",
             ):
                 if kind == "values":
-                    state = event
+                    state = cast("CallState", event)
                 elif isinstance(event, Say | NodeRan):
                     yield event
             for reply in _what_next(state):
@@ -55,8 +55,7 @@ class Dialogue:
     async def state(self, call_id: str) -> CallState:
         """The state of ``call_id`` as last written; empty for a call that is not known."""
         snapshot = await self._compiled.aget_state(_thread(call_id))
-        values: CallState = snapshot.values
-        return values
+        return cast("CallState", snapshot.values)
 
     async def cut(self, call_id: str, cut: Mapping[str, str]) -> None:
         """Shorten the history of ``call_id`` to what was heard, when no further turn will."""

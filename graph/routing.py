@@ -27,12 +27,10 @@ def entry(state: CallState) -> str:
 
 
 def leaving(node: str, successors: Sequence[str]) -> Callable[[CallState], str]:
-    """The router behind ``node``: where ``goto`` says, if an edge leads there; else the turn ends."""
+    """The router behind ``node``: where ``goto`` says, if an edge leads there; nowhere said, the turn ends."""
 
     def follow(state: CallState) -> str:
-        target = state.get("goto", "")
-        if not target:
-            return END
+        target = state.get("goto") or END
         if target not in successors:
             raise WrongTurn(f"{node} named {target!r}; it can only lead to {', '.join(successors)}")
         return target

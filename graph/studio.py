@@ -6,7 +6,7 @@ Not compiled: the server brings its own checkpointer and refuses a graph that ha
 import os
 
 from graph.builder import Services, build_graph
-from knowledge.documents import passages
+from knowledge.documents import FAQ_FOLDER, read_folder
 from knowledge.intents import LocalIntentClassifier
 from knowledge.retriever import ListRetriever
 from tools.backoffice_demo import DemoBackoffice
@@ -18,7 +18,7 @@ graph = build_graph(
     Services(
         backoffice=_backoffice,
         gate=Gate(_backoffice, os.urandom(32)),  # a Studio thread does not outlive the server
-        retriever=ListRetriever(passages()),
+        retriever=ListRetriever(read_folder(FAQ_FOLDER)),
         classifier=LocalIntentClassifier.train(),
     )
 )

@@ -106,28 +106,32 @@ def _wanted(caller: Caller) -> str | None:
 
 def _status(claim: Claim) -> Line:
     words = load("claims")
-    told = {"kind": claim.kind}
     match claim.status:
         case ClaimStatus.DECLARED:
-            return words.say("declared", **told)
+            return words.say("declared", kind=claim.kind)
         case ClaimStatus.DOCUMENTS_MISSING:
-            return words.say("documents_missing", **told, documents=_listing(claim.missing_documents))
+            return words.say(
+                "documents_missing", kind=claim.kind, documents=_listing(claim.missing_documents)
+            )
         case ClaimStatus.EXPERT_VISIT if claim.visit_on is not None:
-            return words.say("expert_visit", **told, visit_on=written.day(claim.visit_on))
+            return words.say("expert_visit", kind=claim.kind, visit_on=written.day(claim.visit_on))
         case ClaimStatus.EXPERT_VISIT:
-            return words.say("expert_visit_pending", **told)
+            return words.say("expert_visit_pending", kind=claim.kind)
         case ClaimStatus.UNDER_REVIEW:
-            return words.say("under_review", **told)
+            return words.say("under_review", kind=claim.kind)
         case ClaimStatus.ACCEPTED:
-            return words.say("accepted", **told)
+            return words.say("accepted", kind=claim.kind)
         case ClaimStatus.PAID if claim.paid_cents is not None and claim.paid_on is not None:
             return words.say(
-                "paid", **told, amount=written.euros(claim.paid_cents), paid_on=written.day(claim.paid_on)
+                "paid",
+                kind=claim.kind,
+                amount=written.euros(claim.paid_cents),
+                paid_on=written.day(claim.paid_on),
             )
         case ClaimStatus.REFUSED:
-            return words.say("refused", **told)
+            return words.say("refused", kind=claim.kind)
         case ClaimStatus.PAID | ClaimStatus.CLOSED:
-            return words.say("closed", **told)
+            return words.say("closed", kind=claim.kind)
 
 
 def _listing(items: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graph.builder import build_graph
@@ -309,7 +310,7 @@ async def test_a_proof_from_another_call_opens_nothing() -> None:
     stolen = (await first.dialogue.state(first.call_id))["identity"]
     second = Conversation(first.dialogue, "b6b1c0de-0000-4000-8000-000000000002")
     await second.begins()
-    thread = {"configurable": {"thread_id": second.call_id}}
+    thread: RunnableConfig = {"configurable": {"thread_id": second.call_id}}
     await second.dialogue._compiled.aupdate_state(thread, {"identity": stolen}, as_node="greet")
     turn = await second.says("combien j'ai sur mon assurance vie")
     assert turn.said == ["authenticate.ask_number"]
