@@ -128,10 +128,10 @@ $(STAMP): pyproject.toml constraints.txt | $(PY)
 	  echo "Installing $(EXTRAS) with uv (some seconds where its cache is warm, else a minute or so)"; \
 	  with_uv || { \
 	    tail -n 3 $(LOG) >&2; \
-	    echo "uv could not; trying pip, which reads its own configuration (a minute or two)"; \
+	    echo "uv could not; trying pip, which reads its own configuration (one to three minutes)"; \
 	    with_pip; }; \
 	else \
-	  echo "Installing $(EXTRAS) with pip (a minute or two)"; \
+	  echo "Installing $(EXTRAS) with pip (one to three minutes)"; \
 	  with_pip; \
 	fi || { cat $(LOG) >&2; echo "Set-up failed; the lines above say why." >&2; exit 1; }
 	@touch "$@"
