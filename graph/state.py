@@ -5,10 +5,11 @@ something else after a rename (and langgraph-checkpoint-redis turns dates, decim
 other types in silence), so the nodes rebuild their models at their own door.
 """
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict  # pydantic asks for this one before 3.12, to describe the state
 
 Form = Literal["open", "yes_no", "number", "date"]
 
