@@ -6,7 +6,7 @@ After each test nothing may be left, and in each bad one another call must go on
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -91,8 +91,22 @@ class Bench:
 
 
 @pytest.fixture(name="bench")
-async def media_bench() -> AsyncIterator[Bench]:
-    bench = Bench(Patience(introduction_s=0.2, stalled_ms=400, farewell_s=0.2))
+async def patient_bench() -> AsyncIterator[Bench]:
+    """Bounds that no test comes near, however busy the machine is."""
+    async with serving(Bench(Patience(introduction_s=30, stalled_ms=2000, farewell_s=30))) as bench:
+        yield bench
+
+
+@pytest.fixture(name="hasty")
+async def hasty_bench() -> AsyncIterator[Bench]:
+    """For the tests that wait for a bound."""
+    async with serving(Bench(Patience(introduction_s=0.3, stalled_ms=400, farewell_s=0.1))) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def serving(bench: Bench) -> AsyncIterator[Bench]:
+    """Serve, and afterwards assert that nothing is left."""
     await bench.server.start()
     with bench.announced:
         yield bench
@@ -172,11 +186,11 @@ async def test_hanging_up_twice_sends_one_end(bench: Bench) -> None:
     assert [frame.kind for frame in await peer.rest() if frame.kind != FrameKind.SLIN] == [FrameKind.END]
 
 
-async def test_a_peer_that_does_not_close_after_the_end_is_cut(bench: Bench) -> None:
-    peer, line = await bench.join()
+async def test_a_peer_that_does_not_close_after_the_end_is_cut(hasty: Bench) -> None:
+    peer, line = await hasty.join()
     line.hang_up()
     await peer.rest()
-    await until(lambda: not bench.server.legs)
+    await until(lambda: not hasty.server.legs)
 
 
 async def test_the_caller_hanging_up_closes_the_line(bench: Bench) -> None:
@@ -224,18 +238,18 @@ async def test_a_port_check_leaves_nothing(bench: Bench) -> None:
 
 
 async def test_a_peer_that_never_says_which_call_it_is_for_is_closed(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    hasty: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = await bench.join()
-    peer = await bench.connect()
+    other = await hasty.join()
+    peer = await hasty.connect()
     assert await peer.rest() == []
     assert [record.message for record in caplog.records] == ["audio.refused"]
-    await bench.stands(*other)
+    await hasty.stands(*other)
 
 
-async def test_half_a_uuid_is_no_introduction(bench: Bench) -> None:
-    call_id, line = bench.announce()
-    peer = await bench.connect()
+async def test_half_a_uuid_is_no_introduction(hasty: Bench) -> None:
+    call_id, line = hasty.announce()
+    peer = await hasty.connect()
     peer.send(audiosocket.encode_call_id(call_id)[:11])
     assert await peer.rest() == []
     assert line.wire is None
@@ -352,18 +366,18 @@ async def test_only_a_key_of_the_keypad_is_a_digit(bench: Bench, payload: bytes)
 
 
 async def test_a_peer_that_never_reads_is_cut_and_its_line_closed_and_the_others_go_on(
-    bench: Bench,
+    hasty: Bench,
 ) -> None:
-    other = await bench.join()
-    call_id, line = bench.announce()
+    other = await hasty.join()
+    call_id, line = hasty.announce()
     deaf = socket.socket()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     deaf.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", bench.server.port))
+    await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", hasty.server.port))
     await asyncio.get_running_loop().sock_sendall(deaf, audiosocket.encode_call_id(call_id))
     await line.over.wait()
     assert line.why_closed == "the peer does not read"
-    await bench.stands(*other)
+    await hasty.stands(*other)
     deaf.close()
 
 

@@ -13,7 +13,7 @@ from audio.pcm import FRAME_BYTES, SILENCE_FRAME
 from telephony import audiosocket
 from telephony.audiosocket import FrameKind
 from telephony.call import CallId
-from telephony.simulated_caller import Handset, LegEnd, is_loud, mixed
+from telephony.simulated_caller import Handset, Heard, LegEnd, is_loud, mixed
 
 LOUD = (np.ones(160) * 1000).astype("<i2").tobytes()
 
@@ -174,6 +174,16 @@ async def test_a_recording_that_is_behind_after_a_stall_catches_up_in_silence() 
     _, agent = phone.tracks()
     assert agent[: 10 * FRAME_BYTES] == LOUD * 10
     assert agent.rindex(LOUD) == 240 * 16  # one frame behind is no stall
+
+
+async def test_the_agents_pauses_part_his_speech() -> None:
+    phone = Handset()
+    phone._loud_ms = [100.0, 120.0, 140.0, 500.0, 1500.0]
+    assert phone.heard(pause_ms=300) == [Heard(100, 160), Heard(500, 520), Heard(1500, 1520)]
+    assert phone.heard(pause_ms=400) == [Heard(100, 520), Heard(1500, 1520)]
+    assert phone.first_speech_ms(141) == 500
+    assert phone.first_speech_ms(1501) is None
+    assert phone.last_speech_ms == 1520
 
 
 def test_loud_is_more_than_line_noise() -> None:
