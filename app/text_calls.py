@@ -48,7 +48,7 @@ PREFIX = "text-"
 """Begins the name of every text call and of no phone call."""
 
 ABANDONED_AFTER_S = 1800.0
-"""Without a turn for this long (half an hour) nobody is there any more; a phone call would not last as long."""
+"""Without a turn for half an hour nobody is there any more: a phone call does not last as long."""
 
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 
@@ -165,9 +165,7 @@ class TextCalls:
             state = await self._known(known)
             if state.get("ended"):
                 raise TextCallEnded(f"{call_id} has ended: {state['ended']}")
-            if state.get("recording") == "refused":
-                self._refused.add(known)
-            return await self._take(known, heard)
+            return await self._take(known, heard, recording_refused=state.get("recording") == "refused")
 
     async def state(self, call_id: str) -> TextCallState:
         """What the dialogue knows. Raises :class:`UnknownTextCall`."""
@@ -193,7 +191,9 @@ class TextCalls:
             refused = call_id in self._refused
             self._end(call_id, CallerLeft())
             if refused:
-                await self._dialogue.forget(call_id)
+                async with self._alone(call_id):
+                    if call_id not in self._touched_s:  # not taken up meanwhile
+                        await self._dialogue.forget(call_id)
 
     @asynccontextmanager
     async def _alone(self, call_id: CallId) -> AsyncIterator[None]:
@@ -213,10 +213,12 @@ class TextCalls:
             raise UnknownTextCall(f"there is no text call {call_id}")
         return state
 
-    async def _take(self, call_id: CallId, heard: Heard) -> TextTurn:
+    async def _take(self, call_id: CallId, heard: Heard, *, recording_refused: bool = False) -> TextTurn:
         if call_id not in self._touched_s:  # new, or taken up after a restart
             self._note(call_id, CallStarted(Call(call_id, channel="text")))
         self._touched_s[call_id] = self._clock()
+        if recording_refused:  # before a restart: who keeps words must know it before the next ones
+            self._stop_recording(call_id)
         self._note(call_id, TurnHeard(heard))
         answer = _Answer()
         with _FailureNoted(self._journal, call_id):
@@ -247,7 +249,7 @@ class TextCalls:
             self._note(call_id, RecordingRefused())
 
     def _end(self, call_id: CallId, outcome: Outcome) -> None:
-        del self._touched_s[call_id]
+        self._touched_s.pop(call_id, None)
         self._refused.discard(call_id)
         self._note(call_id, CallEnded(outcome))
 
@@ -334,6 +336,8 @@ def _messages(messages: Sequence[AnyMessage]) -> list[TextMessage]:
     shown: list[TextMessage] = []
     for message in messages:
         told = message.additional_kwargs
+        if told.get("heard") == "begins":
+            continue  # the line opened and nobody spoke
         caller = message.type == "human"
         shown.append(
             TextMessage(

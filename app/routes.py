@@ -1,0 +1,224 @@
+"""The HTTP pages: for the dialplan, for operations, and for tools that talk by text.
+
+Every refusal is JSON with one sentence, ``{"detail": …}``; what was sent is never sent back, it may be
+somebody's words. :mod:`app.door` stands before all of them: key, size, unexpected errors.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Form, HTTPException, Path, Query, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from app import schemas
+from app.door import Door
+from app.metrics import Metrics
+from app.readiness import faults
+from app.text_calls import TextCallEnded, TextCalls, UnknownTextCall
+from app.wiring import Agent
+from knowledge.retriever import Retriever
+from telephony.call import CallId
+
+DESCRIPTION = """
+The voice agent of an insurer's call centre, by HTTP.
+
+**Key.** Everything but `/health` needs it: header `X-API-Key`, or `Authorization: Bearer`. A browser
+that opens this page may give any name and the key as password.
+
+**Dialplan.** Asterisk announces a call before `AGI()`; numbers are neither kept nor logged:
+
+    same => n,Set(CURLOPT(httpheader)=X-API-Key: ${KEY})
+    same => n,Set(SAID=${CURL(http://agent:8000/api/call/init,call_id=${ID}&caller=${CALLERID(num)})})
+
+**Text calls** are talked to by the same dialogue as phone calls, and are kept apart from them by their
+name (`text-` and a UUID): no text call can reach what was said on the phone.
+"""
+
+TAGS = [
+    {"name": "operations", "description": "Is it up, can it take calls, how does it do."},
+    {"name": "phone calls", "description": "What the dialplan announces and operations look up."},
+    {"name": "text calls", "description": "The same dialogue without a line."},
+]
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def _problems(**told: str) -> Responses:
+    """OpenAPI's part on refusals: ``_404="…"``."""
+    return {
+        int(code.lstrip("_")): {"model": schemas.Problem, "description": why} for code, why in told.items()
+    }
+
+
+KEY_MISSING = _problems(_401="The API key is missing or wrong.")
+INVALID = _problems(_422="What was sent cannot be used; the detail says why.")
+NO_CALL = _problems(_404="There is no such call.")
+
+CallName = Annotated[
+    str,
+    Path(max_length=64, description="the call's name", examples=[schemas.A_TEXT_CALL]),
+]
+
+
+def create_app(agent: Agent, api_key: str, metrics: Metrics, knowledge: Retriever | None = None) -> FastAPI:
+    """The pages of ``agent``. ``knowledge`` is asked by ``/ready`` when it is given.
+
+    Raises ``ValueError`` for an empty ``api_key``.
+    """
+    app = FastAPI(
+        title="Standardiste",
+        version="1",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        responses=KEY_MISSING,
+    )
+    texts = TextCalls(agent.dialogue, agent.journal)
+    app.include_router(_health())
+    behind_the_key = [
+        Security(APIKeyHeader(name="X-API-Key", auto_error=False)),  # the door checks; this is for OpenAPI
+        Security(HTTPBearer(auto_error=False)),
+    ]
+    for router in (_operations(agent, metrics, texts, knowledge), _phone_calls(agent), _text_calls(texts)):
+        app.include_router(router, dependencies=behind_the_key)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(Door, api_key=api_key)
+    return app
+
+
+def _health() -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health", summary="The process lives")
+    async def health() -> schemas.Health:
+        """Open to anybody, and tells nobody anything else."""
+        return schemas.Health()
+
+    return router
+
+
+def _operations(agent: Agent, metrics: Metrics, texts: TextCalls, knowledge: Retriever | None) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get(
+        "/ready",
+        summary="Calls can be taken",
+        responses={503: {"model": schemas.Readiness, "description": "They cannot; the reasons say why."}},
+    )
+    async def ready(response: Response) -> schemas.Readiness:
+        """Parts are chosen, both ports listen, the checkpoint store and the knowledge base answer in time."""
+        reasons = await faults(agent, knowledge)
+        response.status_code = 503 if reasons else 200
+        return schemas.Readiness(ready=not reasons, parts=agent.parts, reasons=reasons)
+
+    @router.get(
+        "/metrics",
+        summary="Counts and times, for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"example": "voicebot_active_calls 2.0\n"}}}},
+    )
+    async def scrape() -> Response:
+        """Prometheus' text format; nothing of any single call."""
+        await texts.sweep()
+        return Response(metrics.text(), media_type=metrics.content_type)
+
+    return router
+
+
+def _phone_calls(agent: Agent) -> APIRouter:
+    router = APIRouter(prefix="/api/call", tags=["phone calls"])
+
+    @router.post("/init", summary="A call is coming", responses=INVALID)
+    async def announce(
+        form: Annotated[schemas.CallInit, Form()], query: Annotated[schemas.CallInit, Query()]
+    ) -> schemas.CallAnnounced:
+        """Said by the dialplan before `AGI()`, as form fields (`CURL()` posts those) or in the query.
+
+        Saying it again changes nothing; the answer then tells how the call stands.
+        """
+        if form.call_id and query.call_id and form.call_id != query.call_id:
+            raise HTTPException(422, "call_id: the form and the query name two different calls")
+        call_id = form.call_id or query.call_id
+        if call_id is None:
+            raise HTTPException(422, "call_id: missing; give the call's UUID as form field or in the query")
+        status = agent.calls.announce(CallId(str(call_id)))
+        return schemas.CallAnnounced(call_id=status.call_id, status=status.phase)
+
+    @router.get("/{call_id}/status", summary="How a call stands", responses=NO_CALL)
+    async def status(call_id: CallName) -> schemas.CallStatus:
+        """Live calls and those that ended lately, text calls too. Nothing of the caller."""
+        known = agent.calls.status(CallId(call_id))
+        if known is None:
+            raise HTTPException(404, "this call is not known: it was never announced, or it ended long ago")
+        return schemas.CallStatus(
+            call_id=known.call_id,
+            phase=known.phase,
+            seconds=round(agent.calls.seconds(known), 3),
+            turns=known.turns,
+            nodes=known.nodes,
+            heard_silence_ms=known.heard_silence_ms,
+            failures=known.failures,
+        )
+
+    return router
+
+
+def _text_calls(texts: TextCalls) -> APIRouter:
+    router = APIRouter(prefix="/api/text-calls", tags=["text calls"])
+
+    @router.post("", summary="Begin a text call", status_code=201, responses=INVALID)
+    async def begin(_: schemas.TextCallInit | None = None) -> schemas.TextTurnTaken:
+        """The agent greets; the answer names the call."""
+        return schemas.TextTurnTaken.model_validate(await texts.start())
+
+    @router.post(
+        "/{call_id}/turns",
+        summary="One turn of the caller",
+        responses={**NO_CALL, **INVALID, **_problems(_409="The call has ended.")},
+    )
+    async def take_turn(call_id: CallName, turn: schemas.TextTurnGiven) -> schemas.TextTurnTaken:
+        """Words, keys or silence. Turns of one call are taken one after the other."""
+        async with _refusals():
+            return schemas.TextTurnTaken.model_validate(await texts.turn(call_id, turn.heard()))
+
+    @router.get("/{call_id}", summary="The state of a text call", responses=NO_CALL)
+    async def look(call_id: CallName) -> schemas.TextCallState:
+        """As last written. The proof of identity itself is never shown."""
+        async with _refusals():
+            return schemas.TextCallState.model_validate(await texts.state(call_id))
+
+    @router.delete("/{call_id}", summary="Forget a text call", status_code=204, responses=NO_CALL)
+    async def forget(call_id: CallName) -> None:
+        """Its checkpoint is removed; a call under way is ended."""
+        async with _refusals():
+            await texts.forget(call_id)
+
+    return router
+
+
+@asynccontextmanager
+async def _refusals() -> AsyncIterator[None]:
+    """The text calls' refusals in HTTP's terms."""
+    try:
+        yield
+    except UnknownTextCall as exc:
+        raise HTTPException(404, str(exc)) from exc
+    except TextCallEnded as exc:
+        raise HTTPException(409, str(exc)) from exc
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong with a request, field by field, without what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+    told = "; ".join(_told(fault["loc"], fault["msg"]) for fault in error.errors())
+    return JSONResponse({"detail": told}, status_code=422)
+
+
+def _told(location: tuple[int | str, ...], message: str) -> str:
+    # Names of unknown fields are the client's own: shortened, and free of what JSON cannot carry.
+    where = ".".join(str(one) for one in location[1:])[:80].encode("ascii", "backslashreplace").decode()
+    what = message.removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

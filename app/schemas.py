@@ -1,0 +1,206 @@
+"""What the HTTP pages take and give, as OpenAPI describes it."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.calls import Phase
+from graph.heard import Heard, Keys, Quiet, Words
+from graph.reply import Awaited
+
+LONGEST_TEXT = 1000
+"""Characters of one turn: two minutes of speech."""
+
+A_CALL = "0b6e3f0e-5d0e-4c58-9c8e-3a1f2b4c5d6e"
+A_TEXT_CALL = f"text-{A_CALL}"
+
+
+class _Given(BaseModel):
+    """What a client sends: nothing that is not asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Answered(BaseModel):
+    """What a client gets."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Problem(_Answered):
+    """Why it was refused."""
+
+    detail: Annotated[str, Field(description="a sentence", examples=["there is no such call"])]
+
+
+class Health(_Answered):
+    """The process lives."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(_Answered):
+    """Whether calls can be taken."""
+
+    ready: bool
+    parts: Annotated[
+        dict[str, str],
+        Field(description="what was chosen for each port", examples=[{"voice": "espeak-ng:fr"}]),
+    ]
+    reasons: Annotated[
+        list[str],
+        Field(description="why not; empty when ready", examples=[["checkpoints: no answer within 300 ms"]]),
+    ]
+
+
+class CallInit(_Given):
+    """A call that is about to come."""
+
+    call_id: Annotated[
+        UUID | None, Field(description="the UUID that AGI and AudioSocket will name", examples=[A_CALL])
+    ] = None
+    caller: Annotated[
+        str | None,
+        Field(max_length=64, description="the caller's number; taken, not kept, not logged", examples=[""]),
+    ] = None
+
+
+class CallAnnounced(_Answered):
+    """The call is expected, or already there."""
+
+    call_id: Annotated[str, Field(examples=[A_CALL])]
+    status: Phase
+
+
+class CallStatus(_Answered):
+    """A call as operations may see it: nothing of who the caller is or what he said."""
+
+    call_id: Annotated[str, Field(examples=[A_CALL])]
+    phase: Phase
+    seconds: Annotated[float, Field(description="how long it lasts, or lasted", examples=[42.5])]
+    turns: Annotated[int, Field(description="turns so far, the greeting and silences included")]
+    nodes: Annotated[
+        list[str],
+        Field(
+            description="nodes of the last turn, in order", examples=[["classify", "authenticate", "claims"]]
+        ),
+    ]
+    heard_silence_ms: Annotated[
+        float | None,
+        Field(description="how long the caller waited for the last answer; null when it was not measured"),
+    ]
+    failures: Annotated[int, Field(description="failures of ear, voice or dialogue")]
+
+
+class TextCallInit(_Given):
+    """Nothing is asked for; the body may be left out."""
+
+
+class TextTurnGiven(_Given):
+    """What the caller does: exactly one of the three."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "Où en est mon sinistre S 12 34 56 ?"},
+                {"digits": "12345678"},
+                {"silence": True},
+            ]
+        }
+    )
+
+    text: Annotated[
+        str | None,
+        Field(max_length=LONGEST_TEXT, description="words; empty: speech in which no words were recognised"),
+    ] = None
+    digits: Annotated[
+        str | None,
+        Field(pattern=r"^[0-9*]{1,32}#?$", max_length=33, description="keys pressed; a closing # is dropped"),
+    ] = None
+    silence: Annotated[Literal[True] | None, Field(description="nobody speaks")] = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [value for value in (self.text, self.digits, self.silence) if value is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of text, digits and silence")
+        return self
+
+    def heard(self) -> Heard:
+        """The same in the dialogue's words."""
+        if self.text is not None:
+            return Words(self.text)
+        return Quiet() if self.digits is None else Keys(self.digits.removesuffix("#"))
+
+
+class Said(_Answered):
+    """A line of the agent."""
+
+    key: Annotated[str, Field(description="which line of prompts/", examples=["greet.question"])]
+    text: Annotated[str, Field(examples=["Que puis-je faire pour vous ?"])]
+
+
+class Ran(_Answered):
+    """A node of the graph."""
+
+    node: Annotated[str, Field(examples=["greet"])]
+    took_ms: Annotated[float, Field(examples=[1.3])]
+
+
+class Handover(_Answered):
+    """To whom the caller would be put through, and with what."""
+
+    queue: Annotated[str, Field(examples=["sinistres"])]
+    reason: Annotated[str, Field(examples=["asked"])]
+    summary: Annotated[str, Field(description="for the adviser, in French")]
+    customer_number: Annotated[str, Field(description="empty unless identity was proven in this call")]
+
+
+class TextTurnTaken(_Answered):
+    """What the agent did."""
+
+    call_id: Annotated[str, Field(examples=[A_TEXT_CALL])]
+    said: list[Said]
+    nodes: list[Ran]
+    next: Annotated[
+        Literal["listening", "transfer", "hangup"], Field(description="anything but listening ends the call")
+    ]
+    listening: Annotated[
+        Awaited | None, Field(description="kind of answer that is awaited; null when the call has ended")
+    ]
+    handover: Annotated[Handover | None, Field(description="with next = transfer")]
+    recording_refused: Annotated[
+        bool, Field(description="the caller refused: his words are not shown, the end forgets the call")
+    ]
+
+
+class Question(_Answered):
+    """The question that is open."""
+
+    by: Annotated[str, Field(description="the node that asked", examples=["authenticate"])]
+    what: Annotated[str, Field(examples=["birth_date"])]
+    form: Awaited
+
+
+class TextMessage(_Answered):
+    """One message of the history."""
+
+    who: Literal["caller", "agent"]
+    heard: Annotated[str, Field(description="of the caller: words, keys or quiet", examples=["words"])]
+    key: Annotated[str, Field(description="of the agent: which line of prompts/")]
+    text: str
+
+
+class TextCallState(_Answered):
+    """The state of a text call. Who was identified is not told, only whether somebody was."""
+
+    call_id: Annotated[str, Field(examples=[A_TEXT_CALL])]
+    awaiting: Question | None
+    pending: Annotated[str, Field(description="node that waits for identification", examples=["claims"])]
+    identified: bool
+    level: Annotated[int, Field(description="how much was proven; 0 is nothing", examples=[1])]
+    recording: Literal["", "refused"]
+    ended: Literal["", "transfer", "goodbye"]
+    handover: Handover | None
+    messages: Annotated[list[TextMessage], Field(description="empty when recording was refused")]
