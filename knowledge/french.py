@@ -24,7 +24,6 @@ STOP_WORDS_FILE = Path(__file__).parent / "stop_words.txt"
 """Words the search does not compare, without accents."""
 SYNONYMS_FILE = Path(__file__).parent / "synonyms.txt"
 """Groups of words the search takes for one; edited by whoever writes the questions."""
-_LONGEST_PHRASE = 4
 
 # PyStemmer keeps a buffer in the object: two threads in one Stemmer corrupt each other.
 _STEMMER = Stemmer.Stemmer("french")
@@ -63,17 +62,17 @@ def content_words(text: str) -> list[str]:
     phrases, _ = _synonyms()
     stop_words = _stop_words()
     heard = words(text)
+    folded = [_fold_word(word) for word in heard]
     kept: list[str] = []
     position = 0
     while position < len(heard):
-        for length in range(min(_LONGEST_PHRASE, len(heard) - position), 1, -1):
-            standing = phrases.get(tuple(fold(word) for word in heard[position : position + length]))
-            if standing is not None:
+        for phrase, standing in phrases.get(folded[position], ()):
+            if tuple(folded[position : position + len(phrase)]) == phrase:
                 kept.append(standing)
-                position += length
+                position += len(phrase)
                 break
         else:
-            if fold(heard[position]) not in stop_words:
+            if folded[position] not in stop_words:
                 kept.append(heard[position])
             position += 1
     return kept
@@ -95,24 +94,33 @@ def lines(file: Path) -> list[str]:
     return [line for line in read if line and not line.startswith("#")]
 
 
+@lru_cache(maxsize=20_000)
+def _fold_word(word: str) -> str:
+    # Words only: a cache of whole texts would keep what callers said.
+    return fold(word)
+
+
 @cache
 def _stop_words() -> frozenset[str]:
     return frozenset(word for line in lines(STOP_WORDS_FILE) for word in line.split())
 
 
 @cache
-def _synonyms() -> tuple[dict[tuple[str, ...], str], dict[str, str]]:
-    """Expressions (folded words) → the word that stands for them; stems → the stem that stands for them."""
-    phrases: dict[tuple[str, ...], str] = {}
+def _synonyms() -> tuple[dict[str, list[tuple[tuple[str, ...], str]]], dict[str, str]]:
+    """Expressions by first folded word, longest first, with the word for each; stems → the stem for each."""
+    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     standing: dict[str, str] = {}
     for line in lines(SYNONYMS_FILE):
         group = [words(entry) for entry in line.split(",")]
         first = "".join(group[0])
         for entry in group:
             if len(entry) > 1:
-                phrases[tuple(map(fold, entry))] = first
+                phrase = tuple(map(fold, entry))
+                phrases.setdefault(phrase[0], []).append((phrase, first))
             else:
                 standing[stem(entry[0])] = stem(first)
+    for starting_alike in phrases.values():
+        starting_alike.sort(key=lambda one: -len(one[0]))
     return phrases, standing
 
 

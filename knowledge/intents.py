@@ -37,9 +37,11 @@ QUESTIONS = "faq"
 """The intent of a general question, which the knowledge answers."""
 
 _RIDGE = 0.5
+"""Regularisation; a smaller one trusts each training line more."""
 _FAMILY_SHARES = {"stem": 1.0, "pair": 0.7, "letters": 0.8}
 _LETTERS = (3, 4, 5)
 _NONE_SCORE = 0.3
+"""The score of "none of these": scores are near 1 for an intent, near 0 for what resembles nothing."""
 _SHARPNESS = tuple(range(2, 31))
 
 _Matrix = NDArray[np.float32]
@@ -72,12 +74,14 @@ class IntentClassifier(Protocol):
 class LocalIntentClassifier:
     """Trained at start-up from text files; see the module for how it works."""
 
-    def __init__(self, intents: tuple[str, ...], vocabulary: "_Vocabulary", weights: _Matrix) -> None:
+    def __init__(
+        self, intents: tuple[str, ...], vocabulary: "_Vocabulary", weights: _Matrix, sharpness: float
+    ) -> None:
         """Use :meth:`train`."""
         self._intents = intents
         self._vocabulary = vocabulary
         self._weights = weights
-        self._sharpness = float(_SHARPNESS[0])
+        self._sharpness = sharpness
 
     @classmethod
     def train(
@@ -105,9 +109,8 @@ class LocalIntentClassifier:
         inverse = np.linalg.inv(kernel + np.diag(_RIDGE / importance))
         solution = inverse @ targets
         left_out = targets - solution / np.diag(inverse)[:, None]
-        trained = cls(intents, vocabulary, (known.T @ solution.astype(np.float32)))
-        trained._sharpness = _fit_sharpness(left_out, labels)
-        return trained
+        weights = known.T @ solution.astype(np.float32)
+        return cls(intents, vocabulary, weights, _fit_sharpness(left_out, labels))
 
     @property
     def intents(self) -> tuple[str, ...]:

@@ -55,6 +55,14 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a caller asked, as :meth:`Relevance.read` makes it: stems of content words, and of all words."""
+
+    content: frozenset[str]
+    every: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Analysed:
     questions: tuple[frozenset[str], ...]
     asked: frozenset[str]
@@ -98,11 +106,15 @@ class Relevance:
         """
         return " ".join(self._repaired(word) for word in content_words(question)) or question
 
-    def score(self, question: str, wording: Wording) -> float:
-        """How well ``wording`` answers ``question`` (repaired or not), in 0..1, refusals not considered."""
-        asked = frozenset(content_stems(question))
+    def read(self, question: str) -> Question:
+        """``question`` repaired and cut, once for all the passages it is scored against."""
+        return Question(frozenset(content_stems(self.repair(question))), frozenset(stems(question)))
+
+    def score(self, question: Question, wording: Wording) -> float:
+        """How well ``wording`` answers ``question``, in 0..1, refusals not considered."""
+        asked = question.content
         if not asked:
-            return _small_words_in_common(question, wording)
+            return _small_words_in_common(question.every, wording)
         passage = self._analysed.get(wording) or _analyse(wording)
         in_answer = (asked & passage.body) - passage.asked
         found = self._weight(asked & passage.asked) + ANSWER_CREDIT * self._weight(in_answer)
@@ -111,9 +123,9 @@ class Relevance:
         closeness = max((self._dice(asked, one) for one in passage.questions), default=coverage)
         return COVERAGE_SHARE * coverage + (1 - COVERAGE_SHARE) * closeness
 
-    def refusal(self, question: str) -> float:
+    def refusal(self, question: Question) -> float:
         """How near ``question`` is to one that belongs to people, on the scale of :meth:`score`."""
-        asked = frozenset(content_stems(question))
+        asked = question.content
         if not asked:
             return 0.0
         whole = self._weight(asked)
@@ -153,9 +165,8 @@ def _analyse(wording: Wording) -> _Analysed:
     return _Analysed(questions, frozenset().union(*questions), frozenset(content_stems(wording.body)))
 
 
-def _small_words_in_common(question: str, wording: Wording) -> float:
+def _small_words_in_common(asked: frozenset[str], wording: Wording) -> float:
     """For a question of small words only ("que savez-vous faire"): the Dice overlap of all its words."""
-    asked = frozenset(stems(question))
     return max(
         (
             2 * len(asked & wanted) / (len(asked) + len(wanted))

@@ -85,10 +85,10 @@ def rank(
 
     ``likeness``: other evidence by passage id, on the same 0..1 scale (dense vectors); the stronger counts.
     """
-    repaired = relevance.repair(question)
+    asked = relevance.read(question)
     other = likeness or {}
-    scored = [(max(relevance.score(repaired, one.wording), other.get(one.id, 0.0)), one) for one in passages]
+    scored = [(max(relevance.score(asked, one.wording), other.get(one.id, 0.0)), one) for one in passages]
     best = max((score for score, _ in scored), default=0.0)
-    share = REFUSED_SHARE if relevance.refusal(repaired) > best else 1.0
+    share = REFUSED_SHARE if relevance.refusal(asked) > best else 1.0
     kept = [replace(one, score=score * share) for score, one in scored if score > 0]
     return sorted(kept, key=lambda one: (-one.score, one.id))

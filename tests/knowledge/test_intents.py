@@ -1,0 +1,215 @@
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.french import words
+from knowledge.intents import (
+    Guess,
+    IntentFilesError,
+    KeywordClassifier,
+    LocalIntentClassifier,
+    read_utterances,
+)
+from tests.knowledge.tables import HALVES, rows
+
+TRAINED = LocalIntentClassifier.train()
+INTENTS = ("authentication", "claims_status", "contract_inquiry", "faq", "goodbye", "other", "transfer")
+
+
+def write(folder: Path, **utterances: str) -> Path:
+    for intent, text in utterances.items():
+        (folder / f"{intent}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_every_intent_has_enough_utterances() -> None:
+    examples = read_utterances()
+    assert tuple(examples) == INTENTS == TRAINED.intents
+    assert all(len(texts) >= (40 if intent == "other" else 60) for intent, texts in examples.items())
+
+
+def test_held_out_utterances_are_many_and_none_was_learnt() -> None:
+    learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
+    held_out = [text for half in HALVES for text, _ in labelled(half)]
+    assert len(held_out) >= 150
+    assert not [text for text in held_out if tuple(words(text)) in learnt]
+
+
+def labelled(half: str) -> list[tuple[str, str]]:
+    return [(text, intent) for intent, text in rows("intents_held_out", half)]
+
+
+# Reached when these floors were set: 0.967 (0.99 among the first two) and 0.977 (0.977).
+@pytest.mark.parametrize(("half", "floor"), [("tuning", 0.94), ("kept_apart", 0.95)])
+def test_intents_are_right_on_utterances_never_learnt(half: str, floor: float) -> None:
+    cases = labelled(half)
+    assert sum(TRAINED.classify(text).intent == intent for text, intent in cases) / len(cases) >= floor
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_right_guesses_are_surer_than_wrong_ones(half: str) -> None:
+    guesses = [(TRAINED.classify(text), intent) for text, intent in labelled(half)]
+    right = [guess.confidence for guess, intent in guesses if guess.intent == intent]
+    wrong = [guess.confidence for guess, intent in guesses if guess.intent != intent]
+    assert sum(right) / len(right) > 0.8
+    assert sum(one > 0.8 for one in wrong) <= 1
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_confidence_says_how_often_a_guess_is_right(half: str) -> None:
+    guesses = [(TRAINED.classify(text), intent) for text, intent in labelled(half)]
+    sure = [guess.intent == intent for guess, intent in guesses if guess.confidence >= 0.7]
+    assert len(sure) / len(guesses) >= 0.7
+    assert sum(sure) / len(sure) >= 0.95
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_most_questions_the_knowledge_answers_are_routed_to_it(half: str) -> None:
+    asked = [text for text, wanted in rows("questions", half) if wanted != "-"]
+    guesses = [TRAINED.classify(text) for text in asked]
+    assert sum("faq" in (one.intent, one.runner_up) for one in guesses) / len(asked) >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("mon conseiller m'a dit de déclarer en ligne, comment on fait", "faq"),
+        ("je voudrais parler du sinistre", "claims_status"),
+        ("mon contrat", "contract_inquiry"),
+        ("MON CONTRAT !!!", "contract_inquiry"),
+        ("un conseiller", "transfer"),
+        ("au revoir", "goodbye"),
+    ],
+)
+def test_misleading_and_very_short_utterances_are_understood(text: str, intent: str) -> None:
+    assert TRAINED.classify(text).intent == intent
+
+
+@pytest.mark.parametrize(
+    "noise",
+    ["xqz wkj brr", "asdf ghjk", "zorglub", "blorp flim", "la photosynthèse des algues bleues", "123 xyz"],
+)
+def test_gibberish_and_the_far_away_leave_it_unsure(noise: str) -> None:
+    assert TRAINED.classify(noise).confidence < 0.35
+
+
+@pytest.mark.parametrize("empty", ["", "   ", "…", "?!", "\n"])
+def test_no_word_is_other_without_confidence(empty: str) -> None:
+    assert TRAINED.classify(empty) == Guess("other", 0.0, "other", 0.0)
+
+
+def test_two_requests_in_a_sentence_are_its_first_two_intents() -> None:
+    guess = TRAINED.classify("je veux un conseiller pour mon contrat")
+    assert {guess.intent, guess.runner_up} == {"transfer", "contract_inquiry"}
+
+
+@given(st.text(max_size=200))
+def test_any_text_gets_a_known_intent_and_numbers_between_zero_and_one(text: str) -> None:
+    guess = TRAINED.classify(text)
+    assert guess.intent in INTENTS
+    assert guess.runner_up in INTENTS
+    assert 0.0 <= guess.margin <= guess.confidence <= 1.0
+
+
+def test_training_twice_gives_the_same_guesses() -> None:
+    again = LocalIntentClassifier.train()
+    assert all(again.classify(text) == TRAINED.classify(text) for text, _ in labelled("tuning"))
+
+
+def test_threads_get_the_guesses_one_thread_gets() -> None:
+    texts = [text for text, _ in labelled("tuning")]
+    expected = [TRAINED.classify(text) for text in texts]
+    found: list[list[Guess]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append([TRAINED.classify(text) for text in texts]))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 4
+
+
+def test_a_new_intent_needs_a_file_and_nothing_else(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        payment="# payer\nje veux payer ma facture\nrégler une échéance\npayer par carte\n",
+        other="bla bla\nallô\nquel temps fait-il\n",
+    )
+    trained = LocalIntentClassifier.train(folder)
+    assert trained.intents == ("other", "payment")
+    assert trained.classify("je voudrais payer").intent == "payment"
+
+
+def test_the_questions_of_the_knowledge_are_learnt_as_faq(tmp_path: Path) -> None:
+    folder = write(tmp_path, faq="les horaires\n", other="bla bla\nallô\n", transfer="un conseiller\n")
+    asked = "combien de kangourous"
+    assert LocalIntentClassifier.train(folder, questions=[]).classify(asked).confidence < 0.5
+    assert (
+        LocalIntentClassifier.train(folder, questions=["Combien de kangourous ?"]).classify(asked).intent
+        == "faq"
+    )
+
+
+def test_a_question_that_another_intent_claims_is_left_to_it(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path, faq="les horaires\n", other="bla bla\n", transfer="Comment joindre un conseiller\n"
+    )
+    trained = LocalIntentClassifier.train(folder, questions=["Comment joindre un conseiller ?"])
+    assert trained.classify("comment joindre un conseiller").intent == "transfer"
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(IntentFilesError, match="does not exist"):
+        LocalIntentClassifier.train(tmp_path / "absent")
+
+
+def test_an_empty_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(IntentFilesError, match=r"faq\.txt: no utterance in this file"):
+        read_utterances(write(tmp_path, faq="# rien\n\n", other="bla\n"))
+
+
+@pytest.mark.parametrize("alone", ["faq", "other"])
+def test_a_folder_needs_other_and_one_more_intent(tmp_path: Path, alone: str) -> None:
+    with pytest.raises(IntentFilesError, match=r"needs other\.txt and at least one more intent"):
+        read_utterances(write(tmp_path, **{alone: "bla bla\n"}))
+
+
+def test_a_latin1_file_is_told_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, other="bla\n")
+    (tmp_path / "faq.txt").write_bytes("les horaires\nle délai\n".encode("latin-1"))
+    with pytest.raises(IntentFilesError, match=r"faq\.txt, line 2: not UTF-8"):
+        read_utterances(tmp_path)
+
+
+def test_an_utterance_without_a_word_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(IntentFilesError, match=r"faq\.txt, line 3: an utterance without a word: \.\.\."):
+        read_utterances(write(tmp_path, faq="les horaires\n\n...\n", other="bla\n"))
+
+
+def test_an_utterance_claimed_by_two_intents_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        IntentFilesError, match=r"other\.txt, line 1: already an utterance of faq: Les horaires !"
+    ):
+        read_utterances(write(tmp_path, faq="les horaires\n", other="Les horaires !\n"))
+
+
+def test_a_byte_order_mark_is_no_part_of_an_utterance(tmp_path: Path) -> None:
+    assert read_utterances(write(tmp_path, faq="\ufeffles horaires\n", other="bla\n"))["faq"] == [
+        "les horaires"
+    ]
+
+
+def test_the_twin_follows_its_keywords_in_order() -> None:
+    twin = KeywordClassifier({"sinistre": "claims_status", "conseiller": "transfer"})
+    assert twin.classify("Un CONSEILLER") == Guess("transfer", 1.0, "other", 1.0)
+    assert twin.classify("un conseiller pour mon sinistre") == Guess("claims_status", 1.0, "transfer", 0.0)
+    assert twin.classify("autre chose") == Guess("other", 0.0, "other", 0.0)
+
+
+def test_the_twin_does_not_mind_accents() -> None:
+    assert KeywordClassifier({"décès": "transfer"}).classify("un deces").intent == "transfer"

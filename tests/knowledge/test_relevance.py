@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.relevance import Relevance, Wording, unanswerable_questions
+
+HOURS = Wording(
+    ("Quels sont vos horaires ?", "à quelle heure ouvrez-vous"), "De neuf heures à dix-huit heures."
+)
+THEFT = Wording(("Quel est le délai pour un vol ?",), "Deux jours ouvrés, et une plainte au commissariat.")
+SKILLS = Wording(("Que pouvez-vous faire ?",), "Suivre un sinistre.")
+PIECE = Wording((), "La garantie tempête couvre les volets et la toiture.")
+ALL = Relevance([HOURS, THEFT, SKILLS, PIECE], unanswerable=["combien coûte une assurance"])
+
+
+def score(asked: str, wording: Wording) -> float:
+    return ALL.score(ALL.read(asked), wording)
+
+
+def refusal(asked: str) -> float:
+    return ALL.refusal(ALL.read(asked))
+
+
+def test_a_question_asked_word_for_word_scores_one() -> None:
+    assert score("Quel est le délai pour un vol ?", THEFT) == pytest.approx(1.0)
+
+
+def test_politeness_around_a_question_changes_nothing() -> None:
+    asked = "bonjour madame je voudrais savoir quel est le délai pour un vol s'il vous plaît"
+    assert score(asked, THEFT) == pytest.approx(1.0)
+
+
+def test_a_word_of_the_answer_counts_less_than_one_of_the_question() -> None:
+    assert 0 < score("le commissariat", THEFT) < score("le vol", THEFT)
+
+
+def test_a_word_nobody_wrote_lowers_the_score() -> None:
+    assert score("délai pour un vol de bétail", THEFT) < score("délai pour un vol", THEFT)
+
+
+def test_nothing_in_common_scores_nothing() -> None:
+    assert score("délai pour un vol", HOURS) == 0.0
+
+
+def test_a_question_of_small_words_finds_a_passage_asked_in_small_words() -> None:
+    assert score("vous pouvez faire quoi", SKILLS) > 0.5
+    assert score("vous pouvez faire quoi", THEFT) == 0.0
+
+
+def test_an_empty_question_scores_nothing() -> None:
+    assert score("", SKILLS) == 0.0
+    assert score("", THEFT) == 0.0
+    assert refusal("") == 0.0
+
+
+def test_a_piece_of_a_plain_document_is_scored_by_what_it_covers() -> None:
+    assert score("tempête toiture volets", PIECE) == pytest.approx(0.5)
+
+
+def test_a_passage_it_was_not_built_with_is_scored_too() -> None:
+    assert score("le vol", Wording(("un vol",), "")) == pytest.approx(1.0)
+
+
+def test_a_misspelt_word_is_read_as_the_nearest_known_one() -> None:
+    assert ALL.repair("le komissariat et le commisariat") == "komissariat commissariat"
+
+
+def test_a_short_or_a_known_word_is_left_as_it_is() -> None:
+    assert ALL.repair("vols volent heure") == "vols volent heure"
+
+
+def test_a_question_of_small_words_is_repaired_to_itself() -> None:
+    assert ALL.repair("que faire") == "que faire"
+
+
+def test_repair_does_not_depend_on_the_order_of_passages() -> None:
+    backwards = Relevance([PIECE, SKILLS, THEFT, HOURS], unanswerable=["combien coûte une assurance"])
+    for asked in ("comissariat", "tenpête", "garanti toitur"):
+        assert backwards.repair(asked) == ALL.repair(asked)
+
+
+def test_a_question_for_people_is_recognised() -> None:
+    assert refusal("combien coûte une assurance") == pytest.approx(1.0)
+    assert refusal("quels sont vos horaires") == 0.0
+
+
+def test_without_questions_for_people_nothing_is_refused() -> None:
+    open_minded = Relevance([HOURS], unanswerable=[])
+    assert open_minded.refusal(open_minded.read("combien coûte une assurance")) == 0.0
+
+
+def test_the_shipped_questions_for_people_have_no_comment_and_no_blank() -> None:
+    assert len(unanswerable_questions()) > 50
+    assert all(one and not one.startswith("#") for one in unanswerable_questions())
+
+
+@given(st.text(max_size=80))
+def test_scores_stay_between_zero_and_one_whatever_is_heard(asked: str) -> None:
+    for wording in (HOURS, THEFT, SKILLS, PIECE):
+        assert 0.0 <= score(asked, wording) <= 1.0 + 1e-9
+    assert 0.0 <= refusal(asked) <= 1.0 + 1e-9
