@@ -11,7 +11,7 @@ skills that need one, and answers for a back office that does not.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -99,9 +99,9 @@ def build_graph(services: Services) -> CallGraph:
         if leads_to == (END,):
             graph.add_edge(name, END)
         else:
-            graph.add_conditional_edges(name, routing.leaving(name, leads_to), list(leads_to))
+            graph.add_conditional_edges(name, _inline(routing.leaving(name, leads_to)), list(leads_to))
 
-    graph.add_conditional_edges(START, routing.entry, ["greet", "classify", "repair"])
+    graph.add_conditional_edges(START, _inline(routing.entry), ["greet", "classify", "repair"])
     add("greet", _speaking("greet", Greet()), "classify", END)
     add("classify", _sorting(classify), "greet", "authenticate", *open_names, "repair")
     add("authenticate", _speaking("authenticate", authenticate), *personal_names, "transfer", END)
@@ -111,6 +111,15 @@ def build_graph(services: Services) -> CallGraph:
         add(skill.name, _speaking(skill.name, skill), END)
     add("repair", _speaking("repair", Repair()), "transfer", "goodbye", END)
     return graph
+
+
+def _inline(router: Callable[[CallState], str]) -> Callable[[CallState], Awaitable[str]]:
+    """``router`` as a coroutine: LangGraph would run a plain function in a thread, at every edge."""
+
+    async def choose(state: CallState) -> str:
+        return router(state)
+
+    return choose
 
 
 def _refuse_duplicates(names: list[str]) -> None:

@@ -27,7 +27,7 @@ def entry(state: CallState) -> str:
 
 
 def leaving(node: str, successors: Sequence[str]) -> Callable[[CallState], str]:
-    """The router behind ``node``: where ``goto`` says, if an edge leads there; nowhere said, the turn ends."""
+    """The router behind ``node``: where ``goto`` says, if an edge leads there; without it the turn ends."""
 
     def follow(state: CallState) -> str:
         target = state.get("goto") or END

@@ -20,7 +20,7 @@ from tools.identity import Identity
 class Speak(Protocol):
     """The agent's voice, as a node sees it."""
 
-    def __call__(self, line: Line) -> None:
+    def __call__(self, line: Line, /) -> None:
         """Say ``line`` next. It reaches the caller while the node is still at work."""
 
 

@@ -32,7 +32,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     secrets = ("GROQ", "LANGSMITH", "LANGCHAIN", "ELEVENLABS", "AZURE")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(secrets)}
     # Whatever would leave this machine runs into a closed door.
-    environment |= {"LANGSMITH_TRACING": "false", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+    environment |= {
+        "LANGSMITH_TRACING": "false",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+    }
     command = [
         str(Path(sys.executable).with_name("langgraph")),
         *("dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)),

@@ -1,0 +1,110 @@
+"""Who takes the turn: a key, an answer, or what the words are about, in this order."""
+
+import pytest
+
+from graph.builder import open_skills, personal_skills
+from graph.state import Awaiting, CallUpdate
+from knowledge.intents import Guess
+from nodes.authenticate import Authenticate
+from nodes.classify import SURE, SURE_ENOUGH_TO_CHANGE, Classify
+from tests.graph.conversation import services
+from tests.nodes.stage import state
+
+NUMBER = Awaiting(by="authenticate", what="number", form="number")
+OFFER = Awaiting(by="transfer", what="offer", form="yes_no")
+MORE = Awaiting(by="goodbye", what="more", form="open")
+CLAIM_NUMBER = Awaiting(by="claims", what="number", form="number")
+
+
+class Believes:
+    """A classifier with one opinion."""
+
+    def __init__(self, intent: str, confidence: float) -> None:
+        self._guess = Guess(intent, confidence, "other", confidence)
+
+    def classify(self, text: str) -> Guess:
+        return self._guess
+
+
+def sorter(intent: str = "other", confidence: float = 0.0) -> Classify:
+    given = services()
+    authenticate = Authenticate(given.gate, given.backoffice, given.today)
+    personal = personal_skills(given)
+    menu = (authenticate, *personal, *open_skills(given))
+    return Classify(Believes(intent, confidence), menu, frozenset(skill.name for skill in personal))
+
+
+async def sort(
+    text: str,
+    intent: str = "other",
+    confidence: float = 0.0,
+    awaiting: Awaiting | None = None,
+    heard: str = "words",
+) -> CallUpdate:
+    return await sorter(intent, confidence)(state(text, heard, awaiting=awaiting))
+
+
+async def test_a_sure_guess_is_followed() -> None:
+    assert (await sort("vos horaires", "faq", SURE))["goto"] == "faq"
+
+
+async def test_an_unsure_guess_is_asked_again() -> None:
+    assert (await sort("euh les trucs", "faq", SURE - 0.01))["goto"] == "repair"
+
+
+@pytest.mark.parametrize(("intent", "node"), [("contract_inquiry", "contract"), ("claims_status", "claims")])
+async def test_personal_requests_go_through_the_gate_and_keep_their_words(intent: str, node: str) -> None:
+    update = await sort("ma demande", intent, 1.0)
+    assert update["goto"] == "authenticate"
+    assert update["pending"] == node
+    assert update["request"] == "ma demande"
+
+
+async def test_words_without_a_word_are_repaired() -> None:
+    assert (await sort(""))["goto"] == "repair"
+
+
+async def test_zero_is_a_human_whatever_is_open() -> None:
+    for awaiting in (None, NUMBER, OFFER, MORE):
+        assert (await sort("0", awaiting=awaiting, heard="keys"))["goto"] == "transfer"
+
+
+async def test_other_keys_go_to_whoever_asked_for_a_number() -> None:
+    assert (await sort("10078821", awaiting=NUMBER, heard="keys"))["goto"] == "authenticate"
+    assert (await sort("2026003117", awaiting=CLAIM_NUMBER, heard="keys"))["pending"] == "claims"
+
+
+async def test_keys_nobody_asked_for_are_not_understood() -> None:
+    assert (await sort("5", heard="keys"))["goto"] == "repair"
+
+
+async def test_an_answer_goes_to_its_question_even_when_the_words_look_like_something_else() -> None:
+    update = await sort("dix zéro sept quatre-vingt-huit vingt et un", "goodbye", 1.0, NUMBER)
+    assert update["goto"] == "authenticate"
+    assert (await sort("oui d'accord", "contract_inquiry", 1.0, OFFER))["goto"] == "transfer"
+
+
+async def test_only_a_clear_change_of_mind_leads_away_from_an_open_question() -> None:
+    unclear = await sort(
+        "un conseiller m'a donné un papier", "transfer", SURE_ENOUGH_TO_CHANGE - 0.01, NUMBER
+    )
+    clear = await sort("je veux un conseiller", "transfer", SURE_ENOUGH_TO_CHANGE, NUMBER)
+    assert unclear["goto"] == "authenticate"
+    assert clear["goto"] == "transfer"
+
+
+async def test_a_new_request_after_anything_else_is_no_answer_to_it() -> None:
+    update = await sort("oui je voudrais aussi connaître vos horaires", "faq", 1.0, MORE)
+    assert update["goto"] == "faq"
+
+
+async def test_no_thanks_after_anything_else_is_goodbye() -> None:
+    assert (await sort("non merci", awaiting=MORE))["goto"] == "goodbye"
+
+
+async def test_refusing_to_be_recorded_comes_before_everything_but_a_key() -> None:
+    assert (await sort("ne pas enregistrer", "claims_status", 1.0, NUMBER))["goto"] == "greet"
+
+
+async def test_speaking_ends_a_run_of_silences() -> None:
+    assert (await sort("vos horaires", "faq", 1.0))["silences"] == 0

@@ -1,0 +1,366 @@
+"""A call, turn by turn, on a line without wires: what the caller hears, whatever he does."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+
+from audio.endpointing import Expecting
+from audio.scripted import ScriptedStt, ScriptedTts
+from audio.stt import SttFailed, Transcript
+from audio.tts import TtsFailed
+from graph.builder import Services, build_graph
+from graph.dialogue import Dialogue
+from graph.heard import Heard, Keys, Quiet, Words
+from graph.reply import Reply
+from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.journal import (
+    CallEnded,
+    CallStarted,
+    MemoryJournal,
+    RecordingRefused,
+    StageFailed,
+    TurnHeard,
+    TurnInterrupted,
+    TurnTimed,
+)
+from telephony.session import Session
+from tests.graph.conversation import services
+from tests.telephony.phone import Phone
+
+CALL = Call(CallId("b6b1c0de-0000-4000-8000-000000000001"))
+NUMBER = "dix zéro sept quatre-vingt-huit vingt et un"
+BORN = "le premier avril mille neuf cent soixante-deux"
+
+
+@dataclass
+class Scene:
+    """A call under way."""
+
+    phone: Phone
+    session: Session
+    journal: MemoryJournal
+    ears: ScriptedStt
+    voice: ScriptedTts
+    dialogue: Dialogue
+    running: "asyncio.Task[Outcome]"
+
+    async def says(self, for_ms: int = 600) -> None:
+        """Speak, then be quiet until the turn is taken."""
+        await self.phone.speaks(for_ms)
+        await self.phone.waits(1600)
+
+    async def outcome(self) -> Outcome:
+        await self.phone.waits_until(self.running.done)
+        return await self.running
+
+    def heard(self) -> list[Words | Keys | Quiet]:
+        return [
+            event.heard
+            for event in self.journal.events
+            if isinstance(event, TurnHeard) and isinstance(event.heard, Words | Keys | Quiet)
+        ]
+
+
+@asynccontextmanager
+async def call(
+    transcripts: Sequence[str | Transcript | Exception] = (),
+    voice: ScriptedTts | None = None,
+    given: Services | None = None,
+    *,
+    connected: bool = True,
+) -> AsyncIterator[Scene]:
+    """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
+    phone, journal, ears = Phone(), MemoryJournal(), ScriptedStt(transcripts)
+    voice = voice or ScriptedTts()
+    dialogue = Dialogue(build_graph(given or services()), InMemorySaver())
+    session = Session(CALL, phone.line, dialogue, ears, voice, journal, keys_patience_s=0.05)
+    if connected:
+        phone.connect()
+    running = asyncio.create_task(session.run())
+    try:
+        yield Scene(phone, session, journal, ears, voice, dialogue, running)
+    finally:
+        phone.line.closed("the test is over")
+        await asyncio.wait_for(running, 5)
+
+
+async def test_a_whole_call_from_the_greeting_to_the_goodbye() -> None:
+    said = ["combien j'ai sur mon assurance vie", NUMBER, BORN, "non merci au revoir"]
+    async with call(said) as scene:
+        await scene.phone.hears_the_agent_out()
+        for _ in said:
+            await scene.says()
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+        assert await scene.outcome() == HungUp()
+        assert scene.phone.wire.closed
+    assert scene.journal.said() == [
+        "greet.notice",
+        "greet.question",
+        "authenticate.ask_number",
+        "authenticate.ask_birth_date",
+        "authenticate.welcome",
+        "contract.value",
+        "contract.also",
+        "common.anything_else",
+        "goodbye.farewell",
+    ]
+    assert isinstance(scene.journal.events[0], CallStarted)
+    assert scene.journal.events[-1] == CallEnded(HungUp())
+
+
+async def test_the_line_is_closed_only_when_the_goodbye_was_heard_to_its_end() -> None:
+    async with call(["au revoir"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        assert await scene.outcome() == HungUp()
+    assert not scene.phone.line.playback.busy
+
+
+async def test_the_voice_reads_figures_as_words() -> None:
+    async with call(["mon assurance vie", NUMBER, BORN]) as scene:
+        await scene.phone.hears_the_agent_out()
+        for _ in range(3):
+            await scene.says()
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+    assert any("quarante-cinq mille deux cent trente euros" in spoken for spoken in scene.voice.spoken)
+
+
+async def test_the_ear_is_patient_while_a_number_is_dictated() -> None:
+    async with call(["mon assurance vie", NUMBER]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        await scene.phone.speaks(600)
+        await scene.phone.waits(1000)
+        await scene.phone.speaks(600)
+        await scene.phone.waits(1800)
+        assert len(scene.ears.utterances) == 2, "a breath between two pairs does not end the number"
+        assert [expecting for _, expecting in scene.ears.asked] == [Expecting.OPEN, Expecting.NUMBER]
+
+
+async def test_the_agent_stops_when_the_caller_speaks_and_answers_his_words() -> None:
+    async with call(["quels sont vos horaires", "au revoir"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent()
+        await scene.phone.waits(400)
+        await scene.phone.speaks(200)
+        assert scene.phone.hears_silence, "the voice has stopped while the caller speaks"
+        await scene.phone.speaks(400)
+        await scene.phone.waits(1600)
+        await scene.phone.hears_the_agent_out()
+        assert await scene.outcome() == HungUp()
+    [interrupted] = [one for one in scene.journal.events if isinstance(one, TurnInterrupted)]
+    assert "Nos conseillers sont là du lundi".startswith(interrupted.heard[:10])
+    history = (await scene.dialogue.state(CALL.id))["messages"]
+    answer = next(
+        message for message in history if message.id and message.additional_kwargs.get("interrupted")
+    )
+    assert str(answer.text) == interrupted.heard
+
+
+async def test_the_notice_is_heard_to_its_end_and_the_words_spoken_over_it_are_answered() -> None:
+    async with call(["quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent()
+        await scene.phone.speaks(600)
+        assert not scene.phone.hears_silence, "the notice goes on"
+        await scene.phone.waits_until(lambda: len(scene.ears.utterances) == 1)
+        await scene.phone.waits_until(lambda: "faq.answer" in scene.journal.said())
+    notice_ms = len(" ".join(scene.voice.spoken[:4])) * scene.voice.ms_per_character
+    assert sum(frame != scene.phone.heard[0] for frame in scene.phone.heard) * 20 >= notice_ms * 0.9
+
+
+async def test_after_a_cough_the_agent_takes_up_its_sentence() -> None:
+    async with call(["quels sont vos horaires", ""]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent()
+        await scene.phone.waits(300)
+        await scene.says(200)
+        await scene.phone.hears_the_agent_out()
+        spoken = [one for one in scene.voice.spoken if one.startswith("Nos conseillers")]
+        assert len(spoken) == 2
+        assert scene.journal.said().count("repair.missed") == 0
+        history = (await scene.dialogue.state(CALL.id))["messages"]
+        assert not any(message.additional_kwargs.get("interrupted") for message in history)
+
+
+async def test_a_noise_too_short_for_words_is_no_turn() -> None:
+    async with call(["quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.phone.speaks(100)
+        await scene.phone.waits(2000)
+        assert scene.ears.utterances == []
+
+
+async def test_a_caller_who_goes_on_before_the_answer_has_begun_is_heard_as_one() -> None:
+    voice = ScriptedTts()
+    async with call(["mon assurance", "mon assurance vie s'il vous plaît"], voice) as scene:
+        await scene.phone.hears_the_agent_out()
+        voice.hold()
+        await scene.says()
+        await scene.phone.speaks(600)
+        voice.release()
+        await scene.phone.waits(1600)
+        await scene.phone.hears_the_agent()
+        first, both = scene.ears.utterances
+        assert both.pcm.startswith(first.pcm)
+        assert both.duration_ms > first.duration_ms
+
+
+async def test_keys_are_a_turn_that_ends_with_the_hash() -> None:
+    async with call(["mon assurance vie"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        for key in "10078821#":
+            scene.phone.line.digit_in(key)
+            await scene.phone.waits(200)
+        await scene.phone.hears_the_agent_out()
+        assert scene.heard()[-1] == Keys("10078821")
+        assert scene.journal.said()[-1] == "authenticate.ask_birth_date"
+
+
+async def test_keys_without_a_hash_end_with_a_pause() -> None:
+    async with call(["mon assurance vie"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        for key in "10078821":
+            scene.phone.line.digit_in(key)
+        await asyncio.sleep(0.2)  # the pause is the only clock of the session, and a short one here
+        await scene.phone.waits_until(lambda: scene.heard()[-1] == Keys("10078821"))
+
+
+async def test_zero_over_the_agents_voice_is_a_human_at_once() -> None:
+    async with call(["quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent()
+        scene.phone.line.digit_in("0")
+        await scene.phone.hears_the_agent_out()
+        outcome = await scene.outcome()
+        assert isinstance(outcome, Transferred)
+        assert outcome.reason == "asked"
+
+
+async def test_a_caller_who_never_speaks_is_asked_twice_and_the_call_ends() -> None:
+    async with call() as scene:
+        await scene.phone.waits_until(scene.running.done, at_most_ms=120_000)
+        assert await scene.outcome() == HungUp()
+    assert scene.journal.said()[2:] == ["repair.quiet", "repair.quiet", "goodbye.nobody"]
+
+
+async def test_a_caller_whose_phone_sends_nothing_is_treated_as_silent() -> None:
+    """Silence suppression: no frames at all; the ear's clock goes on."""
+    async with call() as scene:
+        await scene.phone.hears_the_agent_out()
+        for _ in range(500):
+            await scene.phone.tick(frame=None)
+        assert "repair.quiet" in scene.journal.said()
+
+
+@pytest.mark.parametrize(
+    "stage", ["while greeted", "while listening", "while speaking", "while answered", "while keying"]
+)
+async def test_a_caller_who_hangs_up_leaves_nothing_behind(stage: str) -> None:
+    before = asyncio.all_tasks()
+    async with call(["mon assurance vie", NUMBER]) as scene:
+        await scene.phone.hears_the_agent()
+        if stage != "while greeted":
+            await scene.phone.hears_the_agent_out()
+        if stage == "while speaking":
+            await scene.phone.speaks(300)
+        if stage in {"while answered", "while keying"}:
+            await scene.says()
+            await scene.phone.hears_the_agent()
+        if stage == "while keying":
+            scene.phone.line.digit_in("1")
+            await scene.phone.waits(40)
+        scene.phone.line.closed("the caller hung up")
+        assert await scene.outcome() == CallerLeft()
+    assert asyncio.all_tasks() == before
+    assert scene.dialogue._locks == {}
+
+
+async def test_an_audio_leg_that_never_comes_is_no_call() -> None:
+    async with call(connected=False) as scene:
+        scene.phone.line.closed("EXEC AudioSocket was refused")
+        assert await scene.outcome() == NoAudio()
+    assert scene.journal.events == []
+
+
+async def test_an_ear_that_fails_is_said_and_the_caller_handed_over() -> None:
+    async with call([SttFailed("the service is away")]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        outcome = await scene.outcome()
+        assert isinstance(outcome, Transferred)
+        assert outcome.reason == "technical"
+    assert scene.journal.said()[-1] == "common.technical"
+    assert [one.component for one in scene.journal.events if isinstance(one, StageFailed)] == ["stt"]
+
+
+async def test_a_voice_that_fails_hands_the_caller_over() -> None:
+    async with call(
+        voice=ScriptedTts(fail_on={"Que puis-je faire pour vous ?": (1, TtsFailed("away"))})
+    ) as scene:
+        await scene.phone.hears_the_agent_out()
+        outcome = await scene.outcome()
+        assert isinstance(outcome, Transferred)
+    assert [one.component for one in scene.journal.events if isinstance(one, StageFailed)] == ["tts"]
+
+
+class BrokenDialogue(Dialogue):
+    """Raises what nobody foresaw."""
+
+    async def turn(
+        self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Reply, None]:
+        for unforeseen in ():
+            yield unforeseen
+        raise RuntimeError("nobody foresaw this")
+
+
+async def test_a_dialogue_that_breaks_is_said_and_the_caller_handed_over() -> None:
+    phone, journal = Phone().connect(), MemoryJournal()
+    dialogue = BrokenDialogue(build_graph(services()), InMemorySaver())
+    session = Session(CALL, phone.line, dialogue, ScriptedStt([]), ScriptedTts(), journal)
+    running = asyncio.create_task(session.run())
+    await phone.hears_the_agent_out()
+    outcome = await asyncio.wait_for(running, 5)
+    assert isinstance(outcome, Transferred)
+    assert journal.said() == ["common.technical"]
+
+
+async def test_recording_refused_is_told_once_to_whoever_keeps_anything() -> None:
+    async with call(["je ne veux pas être enregistré", "quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        for _ in range(2):
+            await scene.says()
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+    assert scene.journal.events.count(RecordingRefused()) == 1
+
+
+async def test_every_answer_says_where_the_wait_went() -> None:
+    async with call(["quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+    [timed] = [one.times for one in scene.journal.events if isinstance(one, TurnTimed)]
+    assert timed.endpointing_ms >= 700, "patience for an open question, on the audio clock"
+    parts = (timed.transcription_ms, timed.dialogue_ms, timed.voice_ms, timed.line_ms)
+    assert all(part >= 0 for part in parts)
+    assert timed.heard_silence_ms == pytest.approx(timed.endpointing_ms + sum(parts))
+
+
+async def test_the_greeting_is_no_answer_and_is_not_timed() -> None:
+    async with call() as scene:
+        await scene.phone.hears_the_agent_out()
+    assert not any(isinstance(one, TurnTimed) for one in scene.journal.events)
