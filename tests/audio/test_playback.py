@@ -97,7 +97,8 @@ def test_sentences_that_had_not_begun_were_not_heard() -> None:
     playback = saying(("Un.", 1), ("Deux.", 1), ("Trois.", 1))
     play(playback, 1)
     playback.stop()
-    assert [(one.heard, one.complete) for one in playback.heard()] == [("Un.", True), ("", False), ("", False)]
+    heard = [(one.heard, one.complete) for one in playback.heard()]
+    assert heard == [("Un.", True), ("", False), ("", False)]
 
 
 def test_what_was_heard_of_a_sentence_still_being_made_is_guessed_from_its_length() -> None:

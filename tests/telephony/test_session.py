@@ -323,9 +323,9 @@ class BrokenDialogue(Dialogue):
     async def turn(
         self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
     ) -> AsyncGenerator[Reply, None]:
-        for unforeseen in ():
-            yield unforeseen
-        raise RuntimeError("nobody foresaw this")
+        async for reply in super().turn(call_id, heard, cut):
+            raise RuntimeError("nobody foresaw this")
+            yield reply
 
 
 async def test_a_dialogue_that_breaks_is_said_and_the_caller_handed_over() -> None:
