@@ -74,7 +74,6 @@ def create_app(agent: Agent, api_key: str, metrics: Metrics, knowledge: Retrieve
         description=DESCRIPTION,
         openapi_tags=TAGS,
         redoc_url=None,
-        responses=KEY_MISSING,
     )
     texts = TextCalls(agent.dialogue, agent.journal)
     app.include_router(_health())
@@ -83,7 +82,7 @@ def create_app(agent: Agent, api_key: str, metrics: Metrics, knowledge: Retrieve
         Security(HTTPBearer(auto_error=False)),
     ]
     for router in (_operations(agent, metrics, texts, knowledge), _phone_calls(agent), _text_calls(texts)):
-        app.include_router(router, dependencies=behind_the_key)
+        app.include_router(router, dependencies=behind_the_key, responses=KEY_MISSING)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Door, api_key=api_key)
     return app
@@ -147,7 +146,7 @@ def _phone_calls(agent: Agent) -> APIRouter:
         status = agent.calls.announce(CallId(str(call_id)))
         return schemas.CallAnnounced(call_id=status.call_id, status=status.phase)
 
-    @router.get("/{call_id}/status", summary="How a call stands", responses=NO_CALL)
+    @router.get("/{call_id}/status", summary="How a call stands", responses={**NO_CALL, **INVALID})
     async def status(call_id: CallName) -> schemas.CallStatus:
         """Live calls and those that ended lately, text calls too. Nothing of the caller."""
         known = agent.calls.status(CallId(call_id))
@@ -184,13 +183,15 @@ def _text_calls(texts: TextCalls) -> APIRouter:
         async with _refusals():
             return schemas.TextTurnTaken.model_validate(await texts.turn(call_id, turn.heard()))
 
-    @router.get("/{call_id}", summary="The state of a text call", responses=NO_CALL)
+    @router.get("/{call_id}", summary="The state of a text call", responses={**NO_CALL, **INVALID})
     async def look(call_id: CallName) -> schemas.TextCallState:
         """As last written. The proof of identity itself is never shown."""
         async with _refusals():
             return schemas.TextCallState.model_validate(await texts.state(call_id))
 
-    @router.delete("/{call_id}", summary="Forget a text call", status_code=204, responses=NO_CALL)
+    @router.delete(
+        "/{call_id}", summary="Forget a text call", status_code=204, responses={**NO_CALL, **INVALID}
+    )
     async def forget(call_id: CallName) -> None:
         """Its checkpoint is removed; a call under way is ended."""
         async with _refusals():

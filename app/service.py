@@ -34,7 +34,7 @@ CONNECTIONS_AT_ONCE = 200
 """More are answered 503: the pages must never take the event loop from the calls."""
 
 
-class PortUnavailable(Exception):
+class PortUnavailable(OSError):
     """An address cannot be listened on; the message names it and the settings that choose it."""
 
 

@@ -1,0 +1,174 @@
+"""The settings: defaults that need no file, a file that is read, and faults that are named."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app import settings as configuration
+from app.settings import SettingsInvalid
+from audio.endpointing import PATIENCE_MS, Expecting
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own settings are not those under test."""
+    for name, _, _ in configuration.documented():
+        monkeypatch.delenv(name, raising=False)
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    path = folder / ".env"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
+    settings = configuration.read(tmp_path / ".env")
+    assert (settings.application.host, settings.application.port) == ("127.0.0.1", 8000)
+    assert settings.application.api_key.get_secret_value() == ""
+    assert (settings.asterisk.agi_port, settings.asterisk.audio_port) == (4573, 9092)
+    assert settings.insurance.api_base_url == ""
+    assert settings.logging.level == "INFO"
+
+
+def test_the_ports_are_three_and_on_this_machine_only(tmp_path: Path) -> None:
+    settings = configuration.read(tmp_path / ".env")
+    ports = {settings.application.port, settings.asterisk.agi_port, settings.asterisk.audio_port}
+    assert len(ports) == 3
+    hosts = {settings.application.host, settings.asterisk.agi_host, settings.asterisk.audio_host}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, '# ours\nAPP_PORT=8080\nINSURANCE_API_KEY="clé secrète"\nUNKNOWN_NAME=1\n\n')
+    settings = configuration.read(path)
+    assert settings.application.port == 8080
+    assert settings.insurance.api_key.get_secret_value() == "clé secrète"
+
+
+def test_the_environment_is_stronger_than_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "APP_PORT=8080\nAPP_HOST=0.0.0.0\n")
+    monkeypatch.setenv("APP_PORT", "8081")
+    settings = configuration.read(path)
+    assert (settings.application.host, settings.application.port) == ("0.0.0.0", 8081)
+
+
+def test_a_folder_instead_of_a_file_is_named_with_the_cure(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.mkdir()
+    with pytest.raises(SettingsInvalid, match=re.escape(str(path))) as caught:
+        configuration.read(path)
+    assert ".env.example" in str(caught.value)
+    assert isinstance(caught.value.__cause__, IsADirectoryError)
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_cure(tmp_path: Path) -> None:
+    path = write(tmp_path, "APP_HOST=clé".encode("latin-1"))
+    with pytest.raises(SettingsInvalid, match="UTF-8") as caught:
+        configuration.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_path_through_a_file_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "") / ".env"
+    with pytest.raises(SettingsInvalid, match=re.escape(str(path))):
+        configuration.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_PORT", "eight thousand"),
+        ("APP_PORT", "65536"),
+        ("APP_PORT", "-1"),
+        ("LOG_LEVEL", "LOUD"),
+        ("ASTERISK_AGI_PORT", "70000"),
+        ("GROQ_STT_TIMEOUT_MS", "0"),
+        ("SPEECH_WORDS_PER_MINUTE", "1000"),
+        ("VAD_THRESHOLD", "1.5"),
+        ("VAD_MIN_SILENCE_DURATION_MS", "100"),
+        ("INSURANCE_API_TIMEOUT_MS", "2 s"),
+        ("QDRANT_PORT", "0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_by_its_name(tmp_path: Path, name: str, value: str) -> None:
+    path = write(tmp_path, f"{name}={value}\n")
+    with pytest.raises(SettingsInvalid, match=f"{name}: ") as caught:
+        configuration.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "APP_PORT=x\nQDRANT_PORT=y\nVAD_THRESHOLD=z\n")
+    with pytest.raises(SettingsInvalid) as caught:
+        configuration.read(path)
+    for name in ("APP_PORT", "QDRANT_PORT", "VAD_THRESHOLD"):
+        assert f"\n  {name}: " in str(caught.value)
+
+
+def test_keys_are_not_shown_when_settings_are_printed(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "APP_API_KEY=perroquet\nGROQ_API_KEY=perroquet\nINSURANCE_IDENTITY_KEY=perroquet\n"
+    )
+    assert "perroquet" not in repr(configuration.read(path))
+
+
+def test_a_setting_whose_name_tells_a_secret_is_kept_as_one(tmp_path: Path) -> None:
+    settings = configuration.read(tmp_path / ".env")
+    for concern in ("application", "groq", "insurance", "knowledge"):
+        for name, value in getattr(settings, concern):
+            assert not name.endswith("_key") or isinstance(value, SecretStr), f"{concern}.{name}"
+
+
+def test_settings_do_not_change_after_they_were_read(tmp_path: Path) -> None:
+    settings = configuration.read(tmp_path / ".env")
+    with pytest.raises(ValueError, match="frozen"):
+        settings.application.port = 1
+
+
+def test_the_pause_that_ends_a_turn_leaves_numbers_and_dates_their_patience(tmp_path: Path) -> None:
+    path = write(tmp_path, "VAD_MIN_SILENCE_DURATION_MS=900\nVAD_THRESHOLD=0.6\n")
+    timing = configuration.read(path).voice_activity.timing()
+    assert timing.patience_ms[Expecting.OPEN] == 900
+    assert timing.patience_ms[Expecting.NUMBER] == PATIENCE_MS[Expecting.NUMBER]
+    assert timing.threshold == 0.6
+
+
+def test_every_setting_is_documented_once_with_a_reason() -> None:
+    rows = configuration.documented()
+    names = [name for name, _, _ in rows]
+    assert len(names) == len(set(names))
+    assert all(why and "\n" not in why for _, _, why in rows)
+
+
+def test_a_documented_default_is_the_value_without_a_file(tmp_path: Path) -> None:
+    named = write(
+        tmp_path, "".join(f"{name}={default}\n" for name, default, _ in configuration.documented() if default)
+    )
+    assert configuration.read(named) == configuration.read(tmp_path / "missing")
+
+
+def test_no_documented_default_is_a_key() -> None:
+    assert not [name for name, default, _ in configuration.documented() if name.endswith("_KEY") and default]
+
+
+def test_the_example_lists_exactly_what_is_documented() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    shown = [match.groups() for line in lines if (match := re.fullmatch(r"#([A-Z][A-Z0-9_]*)=(.*)", line))]
+    assert shown == [(name, default) for name, default, _ in configuration.documented()]
+
+
+def test_the_example_is_a_file_that_can_be_used_once_its_lines_are_taken_in(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    taken_in = re.sub(r"^#([A-Z][A-Z0-9_]*=.+)$", r"\1", text, flags=re.MULTILINE)
+    assert configuration.read(write(tmp_path, taken_in)) == configuration.read(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("concern", configuration.Settings.__dataclass_fields__)
+def test_the_example_is_grouped_by_concern(concern: str) -> None:
+    kind = type(getattr(configuration.read(Path("no-such.env")), concern))
+    assert f"# --- {(kind.__doc__ or 'undocumented').rstrip('.')}" in EXAMPLE.read_text(encoding="utf-8")
