@@ -260,7 +260,8 @@ def _lone_part(take: list[Word], run: Run) -> Iterator[_Parts]:
 def _in_numbers(row: Reading) -> Iterator[_Parts]:
     """« quatre cinq soixante-deux », « 01/04/1962 », « 01041962 », « zéro un zéro quatre six deux »."""
     said = [part for group in row for part in _written_pairs(group.digits, spelled=group.spelled)]
-    spread = len("".join(said)) in {6, 8}
+    figure_by_figure = all(len(part) <= 2 for part in said[:-1]) and len(said[-1]) in {1, 2, 4}
+    spread = len("".join(said)) in {6, 8} and figure_by_figure
     for first in range(1, len(said)):
         for second in range(first + 1, len(said)):
             day, month = (

@@ -71,6 +71,11 @@ _HUNDRED = frozenset({"cent", "cents"})
 _THOUSAND = frozenset({"mille", "mil", "milles"})
 _MILLION = frozenset({"million", "millions"})
 _TIMES: Mapping[str, int] = {"double": 2, "triple": 3}
+_COUNTS: Mapping[str, int] = {
+    **{word: value for word, value in _UNITS.items() if 2 <= value <= 6},
+    **{str(value): value for value in range(2, 7)},
+}
+"""How often something may be repeated: « trois fois le sept », « deux zéros »."""
 _NUMBER_WORDS = frozenset({*_UNITS, *_TENS, *_HUNDRED, *_THOUSAND, *_MILLION, *_TIMES})
 
 HOMOPHONES: Mapping[str, str] = {
@@ -270,7 +275,7 @@ def _is_fois_of_a_number(text: list[Word], at: int) -> bool:
     after = at + 2 if at + 1 < len(text) and text[at + 1].text in {"le", "les", "la"} else at + 1
     if at == 0 or after >= len(text) or text[at + 1].parted or not is_number(text[after]):
         return False
-    return text[at - 1].text in {"deux", "trois", "quatre", "cinq", "six", "2", "3", "4", "5", "6"}
+    return text[at - 1].text in _COUNTS
 
 
 class _Grammar:
@@ -313,11 +318,11 @@ class _Grammar:
         if word in _TIMES:
             yield from self._repeated(_TIMES[word], at, at + 1)
             return
-        times = int(word) if word.isdigit() else _UNITS.get(word, 0)
+        times = _COUNTS.get(word, 0)
         following = self._row[at + 1].text if at + 1 < len(self._row) else ""
-        if 2 <= times <= 6 and following == "fois":
+        if times and following == "fois":
             yield from self._repeated(times, at, at + 2)
-        elif 2 <= times <= 6 and following == "zeros" and not self._row[at + 1].parted:
+        elif times and following == "zeros" and not self._row[at + 1].parted:
             yield Group("0" * times, at, at + 2, spelled=False)
         elif word.isdigit():
             yield Group(word, at, at + 1, spelled=False)

@@ -6,10 +6,11 @@ fits gives the same one. What a speaker corrects is put in the place of what it 
 
 Three rules keep wrong numbers out:
 
-- A cut inside what could be one number is believed when it leaves two pairs (60 15) or, once,
-  a figure before a bigger number (« zéro zéro trois | cent dix-sept »). Any other, such as
-  « vingt | deux », counts as a rival reading but is never believed itself: it would turn a
-  number one digit short into a full one.
+- A cut inside what could be one number (« soixante quinze » as 60 15) is believed only in a
+  reading that takes hyphens at their word: all spaces cut, all hyphens join. Where the
+  transcript has lost its hyphens such a reading is as likely a number whose end is missing
+  (measured: it turned a third of six-digit beginnings into full numbers). « vingt | deux »,
+  which leaves a single figure behind, is never believed; but every reading counts as rival.
 - Claim numbers are spoken in blocks, year and twice three figures: the year is the longest
   number that begins them, unless that leaves two, and a reading cut between blocks goes
   before one cut inside.
@@ -25,7 +26,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from tools.models import CLAIM_NUMBER
-from tools.numerals import Reading, Run, Word, digits_of, joinable, readings, runs, words
+from tools.numerals import Group, Reading, Run, Word, digits_of, joinable, readings, runs, words
 from tools.repairs import is_denied, takes
 
 CUSTOMER_DIGITS = 8
@@ -100,14 +101,16 @@ class _Fit:
 class _Cuts:
     """After how many digits a reading cuts what could be one number."""
 
+    pairs: frozenset[int]
+    """Two digits from two: 60 15."""
     single: frozenset[int]
-    """A single figure before a bigger number."""
+    """A single figure from a bigger number: 4 28, 3 117."""
     strange: frozenset[int]
-    """Any other cut but between two pairs."""
+    """Any other: 20 2, 300 17."""
 
     @property
-    def doubtful(self) -> bool:
-        return bool(self.single or self.strange)
+    def any(self) -> bool:
+        return bool(self.pairs or self.single or self.strange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,7 @@ def _fits(run: Run, form: _Form) -> frozenset[_Fit]:
         padded |= {value for row in plain if (value := _exact(row, form)) is not None}
         return frozenset(_Fit(value, run.start, plain=True) for value in padded)
     possible = [
-        (cuts, _Fit(value, run.start, plain=row in plain, sure=not cuts.strange))
+        (cuts, _Fit(value, run.start, plain=row in plain, sure=_is_believed(run, row, cuts, form)))
         for row in rows
         if (value := _exact(row, form)) is not None
         for cuts in [_cuts(run, row)]
@@ -238,7 +241,7 @@ def _plainest(rows: frozenset[Reading]) -> frozenset[Reading]:
 
 
 def _believable(run: Run, max_digits: int) -> frozenset[Reading]:
-    return frozenset(row for row in readings(run, max_digits) if not _cuts(run, row).doubtful)
+    return frozenset(row for row in readings(run, max_digits) if not _cuts(run, row).any)
 
 
 def _exact(row: Reading, form: _Form) -> str | None:
@@ -247,7 +250,7 @@ def _exact(row: Reading, form: _Form) -> str | None:
 
 
 def _cuts(run: Run, row: Reading) -> _Cuts:
-    single, strange = set(), set()
+    pairs, single, strange = set(), set(), set()
     at = 0
     for first, second in pairwise(row):
         at += len(first.digits)
@@ -255,12 +258,27 @@ def _cuts(run: Run, row: Reading) -> _Cuts:
             case _ if not joinable(run, first, second):
                 pass
             case 2, 2:
-                pass
+                pairs.add(at)
             case 1, more if more > 1:
                 single.add(at)
             case _:
                 strange.add(at)
-    return _Cuts(frozenset(single), frozenset(strange))
+    return _Cuts(frozenset(pairs), frozenset(single), frozenset(strange))
+
+
+def _is_believed(run: Run, row: Reading, cuts: _Cuts, form: _Form) -> bool:
+    if cuts.strange:
+        return False
+    customary = not cuts.pairs and cuts.single <= form.seams
+    return customary or all(_is_hyphenated(run, group) for group in row)
+
+
+def _is_hyphenated(run: Run, group: Group) -> bool:
+    """Is every number of two figures in one word, and are there no bigger ones?"""
+    neighbours = pairwise(run.words[group.start : group.end])
+    return len(group.digits) <= 2 and all(
+        word.glued or "et" in {last.text, word.text} for last, word in neighbours
+    )
 
 
 def _corrected(rows: frozenset[Reading], repairs: frozenset[Reading], digits: int) -> frozenset[Reading]:

@@ -11,7 +11,7 @@ from tools.numerals import words
 
 _DOUBT = (
     "je ne sais pas|je sais pas|je sais plus|je ne sais plus|j sais pas|chais pas|sais pas|aucune idee"
-    "|peut etre|pas sur|pas sure|pas certain|pas certaine|ca depend|cela depend|j hesite"
+    "|en sais rien|peut etre|pas sur|pas sure|pas certain|pas certaine|ca depend|cela depend|j hesite"
     "|je comprends pas|je ne comprends pas|j ai pas compris|je n ai pas compris|je me souviens pas"
     "|je m en souviens pas|mouais|bof|oui et non|ni oui ni non|comment ca|c est a dire"
     "|je crois pas avoir|pourquoi|presque|a peu pres|plus ou moins|vous pouvez repeter|repetez"
@@ -30,14 +30,14 @@ _NO = (
 _NO_TROUBLE = "pas de probleme|pas de souci|pas de soucis|aucun probleme|aucun souci|il y a pas de souci"
 _YES = (
     f"bien sur que oui|je crois que oui|je pense que oui|mais oui|que oui|c est oui|{_NO_TROUBLE}"
-    "|sans probleme|tout a fait|c est tout a fait ca|c est bien ca|c est bien cela|c est bien le bon"
-    "|c est ca|c est sa|c est cela|c est bon|c est correct|c est exact|c est juste|c est parfait"
-    "|c est vrai|c est moi meme|c est moi|c est bien moi|c est lui meme|c est elle meme|c est le bon"
-    "|c est la bonne|c est entendu|en effet|effectivement|exactement|exact|absolument|parfaitement"
-    "|parfait|evidemment|certainement|bien sur|bien entendu|bien evidemment|volontiers|avec plaisir"
-    "|je veux bien|s il vous plait|s il te plait|je confirme|confirme|affirmatif|correct|d accord|dac"
-    "|d ac|okay|ok|entendu|allez y|vas y|allons y|pourquoi pas|oui|ouais|ouai|ouaip|ouep|wi|ui|yes|yep"
-    "|voila|carrement|juste|vrai|si si|mais si|ah si"
+    "|sans probleme|tout a fait|c est tout a fait ca|c est bien|c est bien ca|c est bien cela|c est ca"
+    "|c est sa|c est cela|c est bon|c est correct|c est exact|c est juste|c est parfait"
+    "|c est bien le bon|c est vrai|c est moi meme|c est moi|c est bien moi|c est lui meme"
+    "|c est elle meme|c est le bon|c est la bonne|c est entendu|en effet|effectivement|exactement|exact"
+    "|absolument|parfaitement|parfait|evidemment|certainement|bien sur|bien entendu|bien evidemment"
+    "|volontiers|avec plaisir|je veux bien|s il vous plait|s il te plait|je confirme|confirme"
+    "|affirmatif|correct|d accord|dac|d ac|okay|ok|entendu|allez y|vas y|allons y|pourquoi pas|oui"
+    "|ouais|ouai|ouaip|ouep|wi|ui|yes|yep|voila|carrement|juste|vrai|si si|enfin si|mais si|ah si"
 )
 _DECLINED = re.compile(
     r"^(?:ah |euh |oh )*(?:non|nan)(?: (?:non|merci|ca|va|ira|aller|c est bon|c est tout|c est parfait))+$"
