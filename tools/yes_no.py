@@ -22,34 +22,48 @@ _NO = (
     "|pas tout a fait|pas question|pas d accord|pas la peine|c est pas la peine|pas maintenant"
     "|pas necessaire|pas besoin|pas correct|pas exact|pas juste|pas bon|pas le bon|pas la bonne|pas ca"
     "|pas cela|pas moi|pas lui|je crois pas|je ne crois pas|je pense pas|je ne pense pas|je veux pas"
-    "|je ne veux pas|je ne souhaite pas|je souhaite pas|je prefere pas|je ne prefere pas|ca va aller"
-    "|ca ira|sans facon|jamais de la vie|en aucun cas|c est pas|ce n est pas|ca n est pas|c etait pas"
-    "|ce n etait pas|negatif|faux|fausse|incorrect|inexact|errone|aucunement|nullement|non|nan|nenni"
-    "|nope|no|c est tout|rien d autre|rien"
+    "|je ne veux pas|je ne souhaite pas|je souhaite pas|je prefere pas|je ne prefere pas|sans facon"
+    "|jamais de la vie|en aucun cas|c est pas|ce n est pas|ca n est pas|c etait pas|ce n etait pas"
+    "|negatif|incorrect|inexact|errone|aucunement|nullement|non|nan|nenni|nope|rien d autre|c est faux"
 )
 _NO_TROUBLE = "pas de probleme|pas de souci|pas de soucis|aucun probleme|aucun souci|il y a pas de souci"
 _YES = (
     f"bien sur que oui|je crois que oui|je pense que oui|mais oui|que oui|c est oui|{_NO_TROUBLE}"
-    "|sans probleme|tout a fait|c est tout a fait ca|c est bien|c est bien ca|c est bien cela|c est ca"
-    "|c est sa|c est cela|c est bon|c est correct|c est exact|c est juste|c est parfait"
-    "|c est bien le bon|c est vrai|c est moi meme|c est moi|c est bien moi|c est lui meme"
-    "|c est elle meme|c est le bon|c est la bonne|c est entendu|en effet|effectivement|exactement|exact"
-    "|absolument|parfaitement|parfait|evidemment|certainement|bien sur|bien entendu|bien evidemment"
-    "|volontiers|avec plaisir|je veux bien|s il vous plait|s il te plait|je confirme|confirme"
-    "|affirmatif|correct|d accord|dac|d ac|okay|ok|entendu|allez y|vas y|allons y|pourquoi pas|oui"
-    "|ouais|ouai|ouaip|ouep|wi|ui|yes|yep|voila|carrement|juste|vrai|si si|enfin si|mais si|ah si"
+    "|sans probleme|tout a fait|c est tout a fait ca|c est bien ca|c est bien cela|c est ca|c est sa"
+    "|c est cela|c est bon|c est correct|c est exact|c est juste|c est parfait|c est bien le bon"
+    "|c est vrai|c est moi meme|c est moi|c est bien moi|c est lui meme|c est elle meme|c est le bon"
+    "|c est la bonne|c est entendu|en effet|effectivement|exactement|exact|absolument|parfaitement"
+    "|parfait|evidemment|bien sur|bien entendu|bien evidemment|volontiers|avec plaisir|je veux bien"
+    "|je confirme|affirmatif|d accord|dac|d ac|okay|ok|allez y|vas y|pourquoi pas|oui|ouais|ouai|ouaip"
+    "|ouep|wi|ui|yes|yep|si si|enfin si|mais si|ah si|c est bien le mien|c est bien la mienne"
+    "|c est bien celui la"
 )
+_YES_ALONE = (
+    "juste|vrai|entendu|voila|certainement|correct|confirme|s il vous plait|s il te plait|carrement"
+    "|allons y|c est bien"
+)
+_NO_ALONE = "rien|c est tout|ca ira|ca va aller|faux|fausse|no"
+"""Words that answer only when nothing else is said (not « juste une question »)."""
+_POLITE = "merci|beaucoup|bien|madame|monsieur|euh|heu|ben|bah|alors|ah|oh|eh|je vous remercie|bonne journee"
+
 _DECLINED = re.compile(
     r"^(?:ah |euh |oh )*(?:non|nan)(?: (?:non|merci|ca|va|ira|aller|c est bon|c est tout|c est parfait))+$"
 )
 """« non merci, c'est bon » declines; the « c'est bon » in it is no yes."""
 
-_DOUBT_RE, _NO_RE, _YES_RE = (
-    re.compile(rf"\b(?:{'|'.join(sorted(phrases.split('|'), key=len, reverse=True))})\b")
-    for phrases in (_DOUBT, _NO, _YES)
-)
 _NEGATION = re.compile(r"\b(?:pas|plus|jamais|ni)\b")
 _BUT = re.compile(r"\b(?:mais|sauf|enfin|par contre|attendez|attends|plutot)\b")
+
+
+def _any_of(*phrases: str) -> re.Pattern[str]:
+    """Any of the phrases, the longest first."""
+    longest_first = sorted("|".join(phrases).split("|"), key=len, reverse=True)
+    return re.compile(rf"\b(?:{'|'.join(longest_first)})\b")
+
+
+_DOUBT_RE, _NO_TROUBLE_RE, _POLITE_RE = _any_of(_DOUBT), _any_of(_NO_TROUBLE), _any_of(_POLITE)
+_NO_RE, _YES_RE = _any_of(_NO), _any_of(_YES)
+_ANY_NO_RE, _ANY_YES_RE = _any_of(_NO, _NO_ALONE), _any_of(_YES, _YES_ALONE)
 
 
 def yes_no(text: str) -> bool | None:
@@ -61,17 +75,26 @@ def yes_no(text: str) -> bool | None:
         return False
     if _DOUBT_RE.search(said):
         return None
-    # Longest phrases of either side first: « bien sûr que non », « c'est pas ça », « pas de problème ».
-    trouble_free = re.sub(rf"\b(?:{_NO_TROUBLE})\b", "oui", said)
-    without_no, denials = _NO_RE.subn(" | ", _shield(trouble_free))
-    without_yes, approvals = _YES_RE.subn(" | ", without_no)
-    if denials and approvals:
+    said = _shield(_NO_TROUBLE_RE.sub("oui", said))
+    # Without the noes first: « bien sûr » is in « bien sûr que non », « c'est ça » in « c'est pas ça ».
+    without_no, noes = _NO_RE.subn(" ", said)
+    rest, yeses = _YES_RE.subn(" ", without_no)
+    if not noes and not yeses:
+        return _bare_answer(said)
+    if noes and yeses:
         return None
-    if denials:
-        return None if _BUT.search(without_no) and _YES_RE.search(without_no) else False
-    if approvals:
-        return None if _NEGATION.search(without_yes) or _BUT.search(without_yes) else True
-    return None
+    if yeses and (_NEGATION.search(rest) or _BUT.search(rest)):
+        return None
+    return bool(yeses)
+
+
+def _bare_answer(said: str) -> bool | None:
+    """The words that answer only when nothing but politeness stands beside them."""
+    without_no, noes = _ANY_NO_RE.subn(" ", said)
+    rest, yeses = _ANY_YES_RE.subn(" ", without_no)
+    if _POLITE_RE.sub(" ", rest).strip() or bool(noes) == bool(yeses):
+        return None
+    return bool(yeses)
 
 
 def _shield(said: str) -> str:

@@ -273,21 +273,9 @@ def test_a_keyed_date_is_day_month_year(digits: str, meant: date | None) -> None
 # Whatever is said
 
 VOCABULARY = (
+    *("zéro", "un", "deux", "trois", "quatre", "sept", "dix", "onze", "vingt", "soixante", "quatre-vingt"),
     *(
-        "zéro",
-        "un",
-        "deux",
-        "trois",
-        "quatre",
-        "sept",
-        "dix",
-        "onze",
-        "vingt",
-        "soixante",
-        "quatre-vingt",
         "cent",
-    ),
-    *(
         "mille",
         "million",
         "et",
@@ -300,24 +288,9 @@ VOCABULARY = (
         "le",
         "du",
         "avril",
-        "mai",
     ),
-    *(
-        "premier",
-        "sinistre",
-        "SIN",
-        "vie",
-        "client",
-        "10",
-        "07",
-        "2026",
-        "003117",
-        "oui",
-        "euh",
-        ",",
-        "-",
-        "/",
-    ),
+    *("mai", "premier", "sinistre", "SIN", "vie", "client", "10", "07", "2026", "003117", "oui", "euh"),
+    *(",", "-", "/"),
 )
 
 
