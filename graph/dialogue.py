@@ -49,6 +49,7 @@ class Dialogue:
                     state = cast("CallState", event)
                 elif isinstance(event, Say | NodeRan):
                     yield event
+            _heed_cancellation()
             for reply in _what_next(state):
                 yield reply
 
@@ -81,6 +82,17 @@ class Dialogue:
     def edges(self) -> list[tuple[str, str]]:
         """The graph's edges, ``__start__`` and ``__end__`` included."""
         return [(edge.source, edge.target) for edge in self._compiled.get_graph().edges]
+
+
+def _heed_cancellation() -> None:
+    """Raise ``CancelledError`` if one was asked for and got lost.
+
+    LangGraph 1.2.22 loses a cancellation that arrives while it closes a run (its executor waits for its
+    tasks and swallows what interrupts the wait); the turn would go on to speak to a caller who has left.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _thread(call_id: str) -> RunnableConfig:

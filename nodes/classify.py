@@ -3,6 +3,7 @@
 The order of the questions matters: a key pressed, then an answer to the question that is open, then
 what the words are about. While a number, a date or a yes is awaited, only a clear change of mind
 leads away from it; everything else goes back to whoever asked, who can say that it was not understood.
+After "anything else?" it is the other way round: "non, un conseiller" is first of all a request.
 """
 
 from collections.abc import Sequence
@@ -45,17 +46,18 @@ class Classify:
             return {"goto": "transfer", "transfer_reason": "asked"}
         if refuses_recording(caller.text):
             return {"goto": "greet"}
-        if awaiting and self._is_answer(awaiting, caller):
+        answers = awaiting is not None and self._is_answer(awaiting, caller)
+        if awaiting and answers and awaiting["form"] != "open":
             return self._to(awaiting["by"], caller)
         chosen, confidence = self._guess(caller)
         if awaiting and awaiting["form"] != "open":
             changed = chosen is not None and confidence >= SURE_ENOUGH_TO_CHANGE
-            if chosen is None or not changed or chosen == awaiting["by"]:
-                return self._to(awaiting["by"], caller)
+            return self._to(chosen if chosen and changed else awaiting["by"], caller)
+        if chosen is not None and confidence >= SURE:
             return self._to(chosen, caller)
-        if chosen is None or confidence < SURE:
-            return {"goto": "repair"}
-        return self._to(chosen, caller)
+        if awaiting and answers:
+            return self._to(awaiting["by"], caller)
+        return {"goto": "repair"}
 
     def _is_answer(self, awaiting: Awaiting, caller: Caller) -> bool:
         return any(skill.answers(awaiting, caller) for skill in self.menu if skill.name == awaiting["by"])

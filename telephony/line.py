@@ -57,7 +57,7 @@ class Line:
         self._wire: Wire | None = None
         self._joined = asyncio.Event()
         self._closed = False
-        self._ticks_without_frame = 0
+        self._missing_frames = 0
 
     # the wire's side
 
@@ -68,7 +68,7 @@ class Line:
 
     def audio_in(self, frame: bytes) -> None:
         """The caller's sound: signed 16-bit little-endian mono at 8 kHz, normally 320 bytes."""
-        self._ticks_without_frame = 0
+        self._missing_frames = -1  # the next tick is this frame's own
         self._tell(self.ear.hear(frame))
 
     def digit_in(self, key: str) -> None:
@@ -77,10 +77,10 @@ class Line:
 
     def next_frame(self) -> bytes:
         """The 320 bytes to send in this 20 ms tick: the agent's voice, or silence."""
-        self._ticks_without_frame += 1
-        if self._ticks_without_frame == GAP_TICKS:
+        self._missing_frames += 1
+        if self._missing_frames == GAP_TICKS:
             self._tell(self.ear.pass_time(GAP_TICKS * FRAME_MS))
-        elif self._ticks_without_frame > GAP_TICKS:
+        elif self._missing_frames > GAP_TICKS:
             self._tell(self.ear.pass_time(FRAME_MS))
         frame = self.playback.next_frame()
         self.ear.agent_speaking = frame is not None or self.playback.busy

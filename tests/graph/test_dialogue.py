@@ -344,6 +344,25 @@ async def test_a_turn_that_is_left_in_the_middle_leaves_the_next_one_intact() ->
     assert isinstance(turn.then, Transfer)
 
 
+async def test_a_turn_that_is_cancelled_at_any_moment_ends_and_leaves_the_next_one_intact() -> None:
+    """LangGraph itself swallows some cancellations; a caller who hangs up must not be talked to."""
+    ended = False
+    steps = 0
+    while not ended:
+        call = Conversation.of()
+        await call.begins()
+        turn = asyncio.create_task(call.says("quels sont vos horaires"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        ended = turn.done()
+        turn.cancel()
+        await asyncio.wait([turn])
+        assert ended or turn.cancelled(), f"cancelled after {steps} steps of the event loop"
+        assert isinstance((await call.says("non, un conseiller")).then, Transfer)
+        steps += 1
+    assert steps > 10
+
+
 async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     """State in the default file: another process goes on where this one stopped."""
     path = str(tmp_path / "var" / "checkpoints.sqlite")

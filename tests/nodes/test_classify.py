@@ -98,6 +98,10 @@ async def test_a_new_request_after_anything_else_is_no_answer_to_it() -> None:
     assert update["goto"] == "faq"
 
 
+async def test_no_with_a_request_behind_it_is_the_request() -> None:
+    assert (await sort("non, un conseiller", "transfer", 1.0, MORE))["goto"] == "transfer"
+
+
 async def test_no_thanks_after_anything_else_is_goodbye() -> None:
     assert (await sort("non merci", awaiting=MORE))["goto"] == "goodbye"
 

@@ -11,7 +11,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from audio.endpointing import Expecting
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
-from audio.tts import TtsFailed
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
 from graph.heard import Heard, Keys, Quiet, Words
@@ -75,7 +74,7 @@ async def call(
 ) -> AsyncIterator[Scene]:
     """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
     phone, journal, ears = Phone(), MemoryJournal(), ScriptedStt(transcripts)
-    voice = voice or ScriptedTts()
+    voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = Dialogue(build_graph(given or services()), InMemorySaver())
     session = Session(CALL, phone.line, dialogue, ears, voice, journal, keys_patience_s=0.05)
     if connected:
@@ -86,6 +85,26 @@ async def call(
     finally:
         phone.line.closed("the test is over")
         await asyncio.wait_for(running, 5)
+
+
+class SlowVoice(ScriptedTts):
+    """A voice that can be made to wait."""
+
+    def __init__(self, ms_per_character: int) -> None:
+        super().__init__(ms_per_character)
+        self._may_speak = asyncio.Event()
+        self.release()
+
+    def hold(self) -> None:
+        self._may_speak.clear()
+
+    def release(self) -> None:
+        self._may_speak.set()
+
+    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
+        async for chunk in super().speak(sentence):
+            await self._may_speak.wait()
+            yield chunk
 
 
 async def test_a_whole_call_from_the_greeting_to_the_goodbye() -> None:
@@ -127,7 +146,7 @@ async def test_the_voice_reads_figures_as_words() -> None:
         for _ in range(3):
             await scene.says()
             await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
-    assert any("quarante-cinq mille deux cent trente euros" in spoken for spoken in scene.voice.spoken)
+    assert any("quarante-cinq mille deux cent trente euros" in spoken for spoken in scene.voice.asked)
 
 
 async def test_the_ear_is_patient_while_a_number_is_dictated() -> None:
@@ -139,8 +158,8 @@ async def test_the_ear_is_patient_while_a_number_is_dictated() -> None:
         await scene.phone.waits(1000)
         await scene.phone.speaks(600)
         await scene.phone.waits(1800)
-        assert len(scene.ears.utterances) == 2, "a breath between two pairs does not end the number"
-        assert [expecting for _, expecting in scene.ears.asked] == [Expecting.OPEN, Expecting.NUMBER]
+        assert len(scene.ears.heard) == 2, "a breath between two pairs does not end the number"
+        assert scene.ears.expected == [Expecting.OPEN, Expecting.NUMBER]
 
 
 async def test_the_agent_stops_when_the_caller_speaks_and_answers_his_words() -> None:
@@ -169,9 +188,9 @@ async def test_the_notice_is_heard_to_its_end_and_the_words_spoken_over_it_are_a
         await scene.phone.hears_the_agent()
         await scene.phone.speaks(600)
         assert not scene.phone.hears_silence, "the notice goes on"
-        await scene.phone.waits_until(lambda: len(scene.ears.utterances) == 1)
+        await scene.phone.waits_until(lambda: len(scene.ears.heard) == 1)
         await scene.phone.waits_until(lambda: "faq.answer" in scene.journal.said())
-    notice_ms = len(" ".join(scene.voice.spoken[:4])) * scene.voice.ms_per_character
+    notice_ms = sum(map(scene.voice.duration_ms, scene.voice.asked[:3]))
     assert sum(frame != scene.phone.heard[0] for frame in scene.phone.heard) * 20 >= notice_ms * 0.9
 
 
@@ -183,7 +202,7 @@ async def test_after_a_cough_the_agent_takes_up_its_sentence() -> None:
         await scene.phone.waits(300)
         await scene.says(200)
         await scene.phone.hears_the_agent_out()
-        spoken = [one for one in scene.voice.spoken if one.startswith("Nos conseillers")]
+        spoken = [one for one in scene.voice.asked if one.startswith("Nos conseillers")]
         assert len(spoken) == 2
         assert scene.journal.said().count("repair.missed") == 0
         history = (await scene.dialogue.state(CALL.id))["messages"]
@@ -195,11 +214,11 @@ async def test_a_noise_too_short_for_words_is_no_turn() -> None:
         await scene.phone.hears_the_agent_out()
         await scene.phone.speaks(100)
         await scene.phone.waits(2000)
-        assert scene.ears.utterances == []
+        assert scene.ears.heard == []
 
 
 async def test_a_caller_who_goes_on_before_the_answer_has_begun_is_heard_as_one() -> None:
-    voice = ScriptedTts()
+    voice = SlowVoice(ms_per_character=20)
     async with call(["mon assurance", "mon assurance vie s'il vous plaît"], voice) as scene:
         await scene.phone.hears_the_agent_out()
         voice.hold()
@@ -208,7 +227,7 @@ async def test_a_caller_who_goes_on_before_the_answer_has_begun_is_heard_as_one(
         voice.release()
         await scene.phone.waits(1600)
         await scene.phone.hears_the_agent()
-        first, both = scene.ears.utterances
+        first, both = scene.ears.heard
         assert both.pcm.startswith(first.pcm)
         assert both.duration_ms > first.duration_ms
 
@@ -308,9 +327,7 @@ async def test_an_ear_that_fails_is_said_and_the_caller_handed_over() -> None:
 
 
 async def test_a_voice_that_fails_hands_the_caller_over() -> None:
-    async with call(
-        voice=ScriptedTts(fail_on={"Que puis-je faire pour vous ?": (1, TtsFailed("away"))})
-    ) as scene:
+    async with call(voice=ScriptedTts(fails_after_chunks=3)) as scene:
         await scene.phone.hears_the_agent_out()
         outcome = await scene.outcome()
         assert isinstance(outcome, Transferred)
