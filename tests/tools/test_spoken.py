@@ -323,4 +323,4 @@ YES = [said for reader, _, said, meant in table(MAIN_TABLE) if reader == "yes_no
 
 @pytest.mark.parametrize("said", YES)
 def test_a_yes_taken_back_is_no_yes(said: str) -> None:
-    assert spoken.yes_no(f"{said} enfin non") is None
+    assert spoken.yes_no(f"{said} enfin non") is not True
