@@ -90,7 +90,7 @@ def build_graph(services: Services) -> CallGraph:
     _refuse_duplicates([skill.intent for skill in menu])
     personal_names = [skill.name for skill in personal]
     open_names = [skill.name for skill in open_]
-    classify = Classify(services.classifier, menu, frozenset(personal_names))
+    classify = Classify(services.classifier, services.retriever, menu, frozenset(personal_names))
 
     graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
 

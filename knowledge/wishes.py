@@ -18,3 +18,14 @@ def refuses_recording(text: str) -> bool:
     CNIL: whoever is recorded is told so at the beginning and may object; the greeting says how.
     """
     return _NOT_RECORDED.search(text.replace("’", " ").replace("'", " ")) is not None
+
+
+_LEAVING = re.compile(
+    r"\b(?:au revoir|bonne (?:journ[eé]e|soir[eé]e|apr[eè]s-midi)|[aà] bient[oô]t|(?:c'est|ce sera) (?:tout|bon))\b",
+    re.IGNORECASE,
+)
+
+
+def takes_leave(text: str) -> bool:
+    """Whether the caller is saying goodbye, even when he begins with "d'accord"."""
+    return _LEAVING.search(text.replace("’", "'")) is not None

@@ -73,6 +73,8 @@ class Authenticate:
 
     async def _number_given(self, state: CallState, speak: Speak, caller: Caller, number: str) -> CallUpdate:
         given: CallUpdate = {"given_number": number, "misses": 0}
+        if not number.isdigit():  # a claim or a contract: it is also what he calls about
+            given["request"] = f"{state.get('request', '')} {number}".strip()
         born = None if caller.keyed else spoken.birth_date(caller.text, self.today())
         if born is not None:
             return {**given, **await self._prove(state, speak, number, born)}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from graph.skill import Caller, Described, caller_turn
 from graph.state import Awaiting, CallState, CallUpdate
 from knowledge.intents import IntentClassifier
+from knowledge.retriever import ANSWERABLE, Retriever
 from knowledge.wishes import refuses_recording
 
 SURE = 0.5
@@ -29,6 +30,7 @@ class Classify:
     """Sorts the caller's words among the skills of the menu."""
 
     classifier: IntentClassifier
+    retriever: Retriever
     menu: Sequence[Described]
     personal: frozenset[str]
     """Names of the skills that need identity: their turns go through ``authenticate``."""
@@ -38,7 +40,17 @@ class Classify:
         caller = caller_turn(state)
         if caller is None:
             return {"goto": "repair"}
-        return {**self._sort(state, caller), "silences": 0}
+        update = self._sort(state, caller)
+        if update["goto"] == "repair" and await self._can_be_answered(caller):
+            update = {"goto": "faq"}
+        return {**update, "silences": 0}
+
+    async def _can_be_answered(self, caller: Caller) -> bool:
+        """Whether words that no intent claims for sure are close to a question of the knowledge base."""
+        if caller.keyed or not caller.text:
+            return False
+        passages = await self.retriever.search(caller.text, limit=1)
+        return bool(passages) and passages[0].score >= ANSWERABLE
 
     def _sort(self, state: CallState, caller: Caller) -> CallUpdate:
         awaiting = state.get("awaiting")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from graph.skill import Caller, Speak, caller_turn, open_question
 from graph.state import Awaiting, CallState, CallUpdate
+from knowledge.wishes import takes_leave
 from prompts import load
 from tools import spoken
 
@@ -27,7 +28,8 @@ class Goodbye:
         """Take leave, unless the caller has just said that there is more."""
         words = load(self.name)
         caller = caller_turn(state) or Caller("")
-        if open_question(state, self.name) == "more" and spoken.yes_no(caller.text) is True:
+        asked = open_question(state, self.name) == "more"
+        if asked and spoken.yes_no(caller.text) is True and not takes_leave(caller.text):
             speak(words.say("go_on"))
             return {"misses": 0}
         speak(words.say("nobody" if caller.quiet else "farewell"))

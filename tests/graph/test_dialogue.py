@@ -72,6 +72,15 @@ async def test_the_claims_number_said_before_identification_is_not_asked_again()
     assert "480" in turn.text
 
 
+async def test_a_claim_that_was_given_to_identify_is_the_one_that_is_told() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("où en est mon sinistre")
+    await call.says("c'est SIN-2025-008840")
+    turn = await call.says("je suis née le premier avril mille neuf cent soixante-deux")
+    assert turn.said[:2] == ["authenticate.welcome", "claims.paid"]
+
+
 async def test_somebody_elses_claim_is_not_found_in_the_words_of_a_claim_that_does_not_exist() -> None:
     call = await Conversation.of().identified()
     others = await call.says("mon sinistre SIN-2026-001204")
@@ -189,6 +198,13 @@ async def test_more_is_asked_for_once_and_no_thanks_ends_the_call() -> None:
     turn = await call.says("non merci")
     assert turn.said == ["goodbye.farewell"]
     assert turn.then == HangUp()
+
+
+async def test_okay_and_goodbye_is_goodbye() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("quels sont vos horaires")
+    assert (await call.says("d'accord merci beaucoup au revoir")).then == HangUp()
 
 
 async def test_yes_to_more_is_an_invitation_to_go_on() -> None:

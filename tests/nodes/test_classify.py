@@ -31,7 +31,9 @@ def sorter(intent: str = "other", confidence: float = 0.0) -> Classify:
     authenticate = Authenticate(given.gate, given.backoffice, given.today)
     personal = personal_skills(given)
     menu = (authenticate, *personal, *open_skills(given))
-    return Classify(Believes(intent, confidence), menu, frozenset(skill.name for skill in personal))
+    return Classify(
+        Believes(intent, confidence), given.retriever, menu, frozenset(skill.name for skill in personal)
+    )
 
 
 async def sort(
@@ -46,6 +48,10 @@ async def sort(
 
 async def test_a_sure_guess_is_followed() -> None:
     assert (await sort("vos horaires", "faq", SURE))["goto"] == "faq"
+
+
+async def test_an_unsure_guess_is_followed_to_the_knowledge_base_when_that_has_the_answer() -> None:
+    assert (await sort("quels sont vos horaires", "claims_status", SURE - 0.01))["goto"] == "faq"
 
 
 async def test_an_unsure_guess_is_asked_again() -> None:
