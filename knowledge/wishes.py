@@ -21,7 +21,8 @@ def refuses_recording(text: str) -> bool:
 
 
 _LEAVING = re.compile(
-    r"\b(?:au revoir|bonne (?:journ[eé]e|soir[eé]e|apr[eè]s-midi)|[aà] bient[oô]t|(?:c'est|ce sera) (?:tout|bon))\b",
+    r"\b(?:au revoir|bonne (?:journ[eé]e|soir[eé]e|apr[eè]s-midi)|[aà] bient[oô]t)\b"
+    r"|\b(?:c'est|ce sera) (?:tout|bon)\b",
     re.IGNORECASE,
 )
 
