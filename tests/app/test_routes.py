@@ -1,6 +1,5 @@
 """The HTTP pages, asked as a client asks them: key first, then what each page promises."""
 
-import asyncio
 import base64
 import json
 import logging
@@ -13,9 +12,8 @@ import httpx
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from app.door import LONGEST_BODY_BYTES, Door
+from app.door import LONGEST_BODY_BYTES
 from app.metrics import Metrics
-from app.readiness import faults
 from app.routes import create_app
 from app.schemas import LONGEST_TEXT
 from app.text_calls import PREFIX
@@ -71,14 +69,6 @@ class AwayRetriever:
 
     async def search(self, question: str, limit: int = 3) -> list[Passage]:
         raise KnowledgeUnavailable("the server at 10.0.0.7 is away")
-
-
-class HangingRetriever:
-    """Never answers."""
-
-    async def search(self, question: str, limit: int = 3) -> list[Passage]:
-        await asyncio.Event().wait()
-        return []
 
 
 class FullDisk(Dialogue):
@@ -178,11 +168,6 @@ async def test_a_header_that_is_no_ascii_opens_nothing(pages: Pages) -> None:
     assert answer.status_code == 401
 
 
-def test_an_empty_key_is_no_key() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        Door(httpx.ASGITransport, "")  # type: ignore[arg-type]  # never called
-
-
 # limits
 
 
@@ -202,41 +187,6 @@ async def test_a_body_that_does_not_say_its_length_is_counted(pages: Pages) -> N
 
     answer = await pages.http.post("/api/call/init", content=endless())
     assert answer.status_code == 413
-
-
-async def test_a_body_that_never_comes_is_not_waited_for() -> None:
-    async def app(*_: object) -> None:
-        raise AssertionError("the request went on")
-
-    async def receive() -> dict[str, object]:
-        await asyncio.Event().wait()
-        return {}
-
-    sent: list[dict[str, object]] = []
-
-    async def send(message: dict[str, object]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "path": "/ready", "headers": [(b"x-api-key", KEY.encode())]}
-    await Door(app, KEY, body_s=0.01)(scope, receive, send)  # type: ignore[arg-type]  # plain dictionaries
-    assert sent[0]["status"] == 408
-
-
-async def test_a_client_that_leaves_before_its_body_is_there_is_not_answered() -> None:
-    async def app(*_: object) -> None:
-        raise AssertionError("the request went on")
-
-    async def receive() -> dict[str, object]:
-        return {"type": "http.disconnect"}
-
-    sent: list[object] = []
-
-    async def send(message: object) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "path": "/ready", "headers": [(b"x-api-key", KEY.encode())]}
-    await Door(app, KEY)(scope, receive, send)
-    assert sent == []
 
 
 async def test_every_length_of_text_up_to_the_limit_fits_the_body(pages: Pages) -> None:
@@ -291,13 +241,6 @@ async def test_knowledge_that_is_away_is_a_reason_not_to_take_calls() -> None:
         answer = await pages.http.get("/ready")
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["knowledge: KnowledgeUnavailable"]
-
-
-async def test_what_does_not_answer_in_time_is_named_and_left_alone() -> None:
-    async with opened() as office:
-        reasons = await faults(office.agent, HangingRetriever(), within_ms=20)
-        assert reasons == ["knowledge: no answer within 20 ms"]
-        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("ready")]
 
 
 async def test_ports_that_nobody_listens_on_are_reasons_not_to_take_calls(pages: Pages) -> None:
