@@ -25,6 +25,7 @@ from graph.dialogue import Dialogue
 from knowledge.documents import read_folder
 from knowledge.intents import LocalIntentClassifier
 from knowledge.qdrant_retriever import QdrantRetriever
+from knowledge.retriever import Retriever
 from telephony.agi_server import AgiServer
 from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
@@ -41,6 +42,10 @@ log = logging.getLogger(__name__)
 REHEARSAL_LINES = Path(__file__).parent / "rehearsal" / "lines.txt"
 """What the keyless ear knows when nothing else is configured: the caller's part of the demonstration."""
 
+REHEARSAL_VOICE = "fr+f2"
+"""espeak-ng's voice in which the keyless ear's lines are recorded, and in which the scripted caller speaks:
+that ear compares sound, so it only knows the speaker it was made with. The agent has another voice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -48,6 +53,7 @@ class Agent:
 
     settings: Settings
     dialogue: Dialogue
+    knowledge: Retriever
     ears: SpeechToText
     voice: TextToSpeech
     calls: CallBook
@@ -60,9 +66,19 @@ class Agent:
     """What was chosen, by port: ear, voice, back office, knowledge, checkpoints."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """The dialogue with what it stands on, without a line."""
+
+    dialogue: Dialogue
+    knowledge: Retriever
+    parts: dict[str, str]
+    """What was chosen, by port."""
+
+
 @asynccontextmanager
-async def open_dialogue(settings: Settings) -> AsyncIterator[tuple[Dialogue, dict[str, str]]]:
-    """The dialogue with what it stands on, without a line: for the text chat and the pictures."""
+async def open_mind(settings: Settings) -> AsyncIterator[Mind]:
+    """The dialogue alone: for the text chat, and within :func:`open_agent`."""
     async with AsyncExitStack() as stack:
         backoffice = await _backoffice(settings, stack)
         knowledge = await _knowledge(settings, stack)
@@ -71,16 +87,13 @@ async def open_dialogue(settings: Settings) -> AsyncIterator[tuple[Dialogue, dic
         checkpointer = await stack.enter_async_context(open_checkpoints(path))
         gate = Gate(backoffice, _identity_key(settings))
         dialogue = Dialogue(build_graph(Services(backoffice, gate, knowledge, classifier)), checkpointer)
-        yield (
-            dialogue,
-            {
-                "back office": settings.insurance.api_base_url or "fictional customers",
-                "knowledge": f"Qdrant at {settings.knowledge.host}"
-                if settings.knowledge.host
-                else "Qdrant inside",
-                "checkpoints": path,
-            },
-        )
+        host = settings.knowledge.host
+        parts = {
+            "back office": settings.insurance.api_base_url or "fictional customers",
+            "knowledge": f"Qdrant at {host}" if host else "Qdrant inside",
+            "checkpoints": path,
+        }
+        yield Mind(dialogue, knowledge, parts)
 
 
 @asynccontextmanager
@@ -94,14 +107,14 @@ async def open_agent(
     is taken.
     """
     async with AsyncExitStack() as stack:
-        dialogue, parts = await stack.enter_async_context(open_dialogue(settings))
+        mind = await stack.enter_async_context(open_mind(settings))
         voice = _voice(settings)
-        ears = await _ears(settings, voice, stack)
+        ears = await _ears(settings, stack)
         calls = CallBook()
         journal = Journals((calls, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
-        desk = FrontDesk(dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
+        desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
         await media.start()
@@ -110,7 +123,7 @@ async def open_agent(
         agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address)
         await agi.start()
         stack.push_async_callback(agi.close)
-        parts = {"ear": ears.name, "voice": voice.name, **parts}
+        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
             settings, dialogue, ears, voice, calls, journal, switchboard, metronome, agi, media, parts
@@ -123,7 +136,7 @@ def _voice(settings: Settings) -> TextToSpeech:
     return voice
 
 
-async def _ears(settings: Settings, voice: TextToSpeech, stack: AsyncExitStack) -> SpeechToText:
+async def _ears(settings: Settings, stack: AsyncExitStack) -> SpeechToText:
     ears: SpeechToText
     groq = settings.groq
     if key := groq.api_key.get_secret_value():
@@ -135,11 +148,13 @@ async def _ears(settings: Settings, voice: TextToSpeech, stack: AsyncExitStack) 
     elif settings.whisper.model:
         ears = await load("whisper").load(settings.whisper.model)  # type: ignore[attr-defined]
     else:
-        ears = await load("closed-set").of(_lines(settings), voice)  # type: ignore[attr-defined]
+        speaker = load("espeak")(REHEARSAL_VOICE)
+        ears = await load("closed-set").of(known_lines(settings), speaker)  # type: ignore[attr-defined]
     return ears
 
 
-def _lines(settings: Settings) -> list[str]:
+def known_lines(settings: Settings) -> list[str]:
+    """The sentences that the keyless ear knows. Raises :class:`app.settings.SettingsInvalid`."""
     path = settings.speech.lines_file or REHEARSAL_LINES
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
