@@ -141,7 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 not as expected, 2 cannot be set up."""
     options = parser().parse_args(arguments)
     try:
-        return asyncio.run(options.run(configuration.read(options.env_file), options))
+        run: Run = options.run
+        return asyncio.run(run(configuration.read(options.env_file), options))
     except EXPECTED as exc:
         print(f"{options.command}: {exc}", file=sys.stderr)  # noqa: T201 - the terminal is the interface
         return 2

@@ -56,8 +56,8 @@ class CallBook:
     def announce(self, call_id: CallId) -> CallStatus:
         """The dialplan says that a call is coming. Announcing twice changes nothing."""
         if call_id not in self._calls:
-            self._calls[call_id] = CallStatus(call_id, "announced", self._clock())
             self._forget_oldest()
+            self._calls[call_id] = CallStatus(call_id, "announced", self._clock())
         return self._calls[call_id]
 
     def status(self, call_id: CallId) -> CallStatus | None:
@@ -78,7 +78,7 @@ class CallBook:
         status = self.announce(call_id)
         match event:
             case CallStarted():
-                status.phase, status.began_at_s = "live", self._clock()
+                status.phase, status.began_at_s, status.ended_at_s = "live", self._clock(), None
             case TurnHeard():
                 status.turns += 1
                 status.nodes = []
@@ -94,7 +94,7 @@ class CallBook:
                 pass
 
     def _forget_oldest(self) -> None:
-        while len(self._calls) > LONGEST_BOOK:
+        while len(self._calls) >= LONGEST_BOOK:
             oldest = next((one.call_id for one in self._calls.values() if one.phase != "live"), None)
             if oldest is None:
                 return

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from app.settings import Settings
 from app.text_calls import TextCalls, TextTurn
-from app.wiring import open_dialogue
+from app.wiring import open_mind
 from graph.heard import Heard, Keys, Quiet, Words
 from telephony.journal import MemoryJournal
 
@@ -16,10 +16,10 @@ HELP = "Tapez ce que vous diriez. Entrée seule : silence. #1234 : touches du t�
 
 async def chat(settings: Settings, *, show_state: bool) -> int:
     """Talk on the terminal until goodbye, transfer or end of input; 0, as an exit status."""
-    async with open_dialogue(settings) as (dialogue, parts):
-        print(" · ".join(f"{port}: {choice}" for port, choice in parts.items()))  # noqa: T201 - the terminal
+    async with open_mind(settings) as mind:
+        print(" · ".join(f"{port}: {choice}" for port, choice in mind.parts.items()))  # noqa: T201 - the terminal
         print(HELP)  # noqa: T201 - as above
-        calls = TextCalls(dialogue, MemoryJournal())
+        calls = TextCalls(mind.dialogue, MemoryJournal())
         turn = await calls.start(str(uuid4()))
         while True:
             await _show(calls, turn, show_state)

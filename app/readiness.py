@@ -5,7 +5,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from app.wiring import Agent
-from knowledge.retriever import Retriever
 
 WITHIN_MS = 300
 """A store that takes longer makes every turn of every call audibly slower."""
@@ -17,15 +16,15 @@ A_QUESTION = "horaires"
 """Any word; what is found does not matter."""
 
 
-async def faults(agent: Agent, knowledge: Retriever | None, within_ms: int = WITHIN_MS) -> list[str]:
+async def faults(agent: Agent, within_ms: int = WITHIN_MS) -> list[str]:
     """Why the agent cannot take calls, each as a sentence; empty when it can.
 
-    ``knowledge`` is asked when it is given. What is asked is asked at the same time, and left alone
-    after ``within_ms``.
+    What is asked is asked at the same time, and left alone after ``within_ms``.
     """
-    asked: dict[str, Coroutine[Any, Any, object]] = {"checkpoints": agent.dialogue.state(NOBODY)}
-    if knowledge is not None:
-        asked["knowledge"] = knowledge.search(A_QUESTION, limit=1)
+    asked: dict[str, Coroutine[Any, Any, object]] = {
+        "checkpoints": agent.dialogue.state(NOBODY),
+        "knowledge": agent.knowledge.search(A_QUESTION, limit=1),
+    }
     return [*_not_chosen(agent), *_not_listening(agent), *await _not_answering(asked, within_ms)]
 
 

@@ -19,7 +19,6 @@ from app.metrics import Metrics
 from app.readiness import faults
 from app.text_calls import TextCallEnded, TextCalls, UnknownTextCall
 from app.wiring import Agent
-from knowledge.retriever import Retriever
 from telephony.call import CallId
 
 DESCRIPTION = """
@@ -63,8 +62,8 @@ CallName = Annotated[
 ]
 
 
-def create_app(agent: Agent, api_key: str, metrics: Metrics, knowledge: Retriever | None = None) -> FastAPI:
-    """The pages of ``agent``. ``knowledge`` is asked by ``/ready`` when it is given.
+def create_app(agent: Agent, api_key: str, metrics: Metrics) -> FastAPI:
+    """The pages of ``agent``.
 
     Raises ``ValueError`` for an empty ``api_key``.
     """
@@ -81,7 +80,7 @@ def create_app(agent: Agent, api_key: str, metrics: Metrics, knowledge: Retrieve
         Security(APIKeyHeader(name="X-API-Key", auto_error=False)),  # the door checks; this is for OpenAPI
         Security(HTTPBearer(auto_error=False)),
     ]
-    for router in (_operations(agent, metrics, texts, knowledge), _phone_calls(agent), _text_calls(texts)):
+    for router in (_operations(agent, metrics, texts), _phone_calls(agent), _text_calls(texts)):
         app.include_router(router, dependencies=behind_the_key, responses=KEY_MISSING)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Door, api_key=api_key)
@@ -99,7 +98,7 @@ def _health() -> APIRouter:
     return router
 
 
-def _operations(agent: Agent, metrics: Metrics, texts: TextCalls, knowledge: Retriever | None) -> APIRouter:
+def _operations(agent: Agent, metrics: Metrics, texts: TextCalls) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get(
@@ -109,7 +108,7 @@ def _operations(agent: Agent, metrics: Metrics, texts: TextCalls, knowledge: Ret
     )
     async def ready(response: Response) -> schemas.Readiness:
         """Parts are chosen, both ports listen, the checkpoint store and the knowledge base answer in time."""
-        reasons = await faults(agent, knowledge)
+        reasons = await faults(agent)
         response.status_code = 503 if reasons else 200
         return schemas.Readiness(ready=not reasons, parts=agent.parts, reasons=reasons)
 

@@ -126,7 +126,18 @@ async def open_agent(
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
-            settings, dialogue, ears, voice, calls, journal, switchboard, metronome, agi, media, parts
+            settings=settings,
+            dialogue=mind.dialogue,
+            knowledge=mind.knowledge,
+            ears=ears,
+            voice=voice,
+            calls=calls,
+            journal=journal,
+            switchboard=switchboard,
+            metronome=metronome,
+            agi=agi,
+            media=media,
+            parts=parts,
         )
 
 

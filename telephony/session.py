@@ -110,6 +110,7 @@ class Session:
     async def run(self) -> Outcome:
         """The whole call, from the audio leg's arrival to its end. The line is closed afterwards."""
         if not await self._line.joined():
+            self._note(CallEnded(NoAudio()))
             return NoAudio()
         self._note(CallStarted(self._call))
         outcome: Outcome = CallerLeft()
@@ -120,6 +121,8 @@ class Session:
             self._line.hang_up()
             self._note(CallEnded(outcome))
             self._dialogue.release(self._call.id)
+            if self._recording_refused:
+                await self._dialogue.forget(self._call.id)
         return outcome
 
     async def _talk(self) -> Outcome:

@@ -14,12 +14,13 @@ from audio.endpointing import Expecting, Utterance
 from audio.stt import Transcript
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
+from knowledge.retriever import ListRetriever, Retriever
 from telephony.agi_server import AgiServer
 from telephony.journal import Journal, Journals, MemoryJournal
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
 from telephony.switchboard import Switchboard
-from tests.graph.conversation import services
+from tests.graph.conversation import HOURS, services
 from tests.telephony.recording_line import ObedientReception
 
 REFUSAL = "ne pas enregistrer"
@@ -68,7 +69,11 @@ def dialogue_of(given: Services | None = None) -> Dialogue:
 
 
 @asynccontextmanager
-async def opened(dialogue: Dialogue | None = None, journals: Sequence[Journal] = ()) -> AsyncIterator[Office]:
+async def opened(
+    dialogue: Dialogue | None = None,
+    journals: Sequence[Journal] = (),
+    knowledge: Retriever | None = None,
+) -> AsyncIterator[Office]:
     """An agent that listens on free ports."""
     settings = configuration.read(Path("no-such.env"))
     calls, journal = CallBook(), MemoryJournal()
@@ -80,6 +85,7 @@ async def opened(dialogue: Dialogue | None = None, journals: Sequence[Journal] =
     agent = Agent(
         settings=settings,
         dialogue=dialogue or dialogue_of(),
+        knowledge=knowledge or ListRetriever([HOURS]),
         ears=DeafEar(),
         voice=MuteVoice(),
         calls=calls,

@@ -127,3 +127,23 @@ def test_the_oldest_calls_are_forgotten_and_live_ones_are_not() -> None:
     assert [status.call_id for status in book.live()] == [CALL]
     assert book.status(CallId("announced-5")) is None
     assert book.status(CallId("announced-6")) is not None
+
+
+def test_a_book_full_of_live_calls_forgets_none() -> None:
+    book = CallBook()
+    for number in range(LONGEST_BOOK + 1):
+        started(book, CallId(f"live-{number}"))
+    assert len(book.live()) == LONGEST_BOOK + 1
+
+
+def test_a_call_that_begins_again_lasts_from_there() -> None:
+    clock = Clock()
+    book = CallBook(clock)
+    started(book)
+    book.note(CALL, CallEnded(CallerLeft()))
+    clock.now_s += 100
+    started(book)  # a text call that was left, and taken up
+    clock.now_s += 5
+    status = book.status(CALL)
+    assert status is not None
+    assert (status.phase, book.seconds(status)) == ("live", 5)

@@ -3,7 +3,7 @@
 import asyncio
 
 from app.readiness import faults
-from knowledge.retriever import ListRetriever, Passage
+from knowledge.retriever import Passage
 from tests.app.office import opened
 from tests.graph.conversation import HOURS
 
@@ -28,28 +28,23 @@ class StubbornRetriever(HangingRetriever):
 
 async def test_an_agent_that_can_take_calls_has_no_faults() -> None:
     async with opened() as office:
-        assert await faults(office.agent, ListRetriever([HOURS])) == []
-
-
-async def test_knowledge_is_not_asked_when_there_is_none() -> None:
-    async with opened() as office:
-        assert await faults(office.agent, None) == []
+        assert await faults(office.agent) == []
 
 
 async def test_what_does_not_answer_in_time_is_named_and_left_alone() -> None:
-    async with opened() as office:
-        reasons = await faults(office.agent, HangingRetriever(), within_ms=20)
+    async with opened(knowledge=HangingRetriever()) as office:
+        reasons = await faults(office.agent, within_ms=20)
         assert reasons == ["knowledge: no answer within 20 ms"]
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("ready")]
 
 
 async def test_what_goes_on_after_its_time_is_a_fault_all_the_same() -> None:
-    async with opened() as office:
-        reasons = await faults(office.agent, StubbornRetriever(), within_ms=20)
+    async with opened(knowledge=StubbornRetriever()) as office:
+        reasons = await faults(office.agent, within_ms=20)
     assert reasons == ["knowledge: no answer within 20 ms"]
 
 
 async def test_asking_leaves_no_trace_in_the_checkpoints() -> None:
     async with opened() as office:
-        await faults(office.agent, None)
+        await faults(office.agent)
         assert await office.agent.dialogue.state("readiness") == {}

@@ -100,8 +100,8 @@ async def opened_pages(
     dialogue: Dialogue | None = None, knowledge: Retriever | None = None
 ) -> AsyncIterator[Pages]:
     metrics = Metrics()
-    async with opened(dialogue, (metrics,)) as office:
-        app = create_app(office.agent, KEY, metrics, knowledge)
+    async with opened(dialogue, (metrics,), knowledge) as office:
+        app = create_app(office.agent, KEY, metrics)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://agent", headers={"X-API-Key": KEY}

@@ -311,7 +311,7 @@ async def test_an_audio_leg_that_never_comes_is_no_call() -> None:
     async with call(connected=False) as scene:
         scene.phone.line.closed("EXEC AudioSocket was refused")
         assert await scene.outcome() == NoAudio()
-    assert scene.journal.events == []
+    assert scene.journal.events == [CallEnded(NoAudio())]
 
 
 async def test_an_ear_that_fails_is_said_and_the_caller_handed_over() -> None:
@@ -363,6 +363,7 @@ async def test_recording_refused_is_told_once_to_whoever_keeps_anything() -> Non
             await scene.says()
             await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
     assert scene.journal.events.count(RecordingRefused()) == 1
+    assert await scene.dialogue.state(CALL.id) == {}, "nothing of this call is kept when it is over"
 
 
 async def test_every_answer_says_where_the_wait_went() -> None:
