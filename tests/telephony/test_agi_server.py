@@ -268,6 +268,11 @@ async def test_minus_one_with_the_caller_still_there_is_broken_sound_and_left_to
 
 
 async def test_sound_that_never_came_is_no_audio_whatever_the_session_says(bench: Bench) -> None:
+    async def session(call: Call, line: RecordingLine) -> Outcome:
+        await line.over.wait()
+        return HungUp()
+
+    bench.reception.session = session
     leg = await bench.connect()
     leg.announce()
     await leg.up_to_the_sound()
