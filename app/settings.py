@@ -67,7 +67,7 @@ class Groq(_Concern):
     api_key: SecretStr = Field(
         SecretStr(""), description="with a key, speech is transcribed by Groq's Whisper"
     )
-    base_url: str = Field("", description="another address for the service: a proxy, a simulator")
+    base_url: str = Field("https://api.groq.com", description="address of the service, or of a proxy")
     stt_model: str = Field("whisper-large-v3-turbo", description="which Whisper; whisper-large-v3 is slower")
     stt_timeout_ms: int = Field(
         3000,

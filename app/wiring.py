@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.calls import CallBook
 from app.settings import Settings, SettingsInvalid
@@ -36,6 +37,12 @@ from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
 from tools.backoffice_http import HttpBackoffice
 from tools.gate import MIN_KEY_BYTES, Gate
+
+if TYPE_CHECKING:  # imported when chosen, by the table of providers
+    from audio.providers.closed_set_stt import ClosedSetStt
+    from audio.providers.espeak_tts import EspeakTts
+    from audio.providers.groq_stt import GroqStt
+    from audio.providers.whisper_stt import WhisperStt
 
 log = logging.getLogger(__name__)
 
@@ -142,26 +149,24 @@ async def open_agent(
 
 
 def _voice(settings: Settings) -> TextToSpeech:
-    speech = settings.speech
-    voice: TextToSpeech = load("espeak")(speech.voice, speech.words_per_minute)
-    return voice
+    voice: type[EspeakTts] = load("espeak")
+    return voice(settings.speech.voice, settings.speech.words_per_minute)
 
 
 async def _ears(settings: Settings, stack: AsyncExitStack) -> SpeechToText:
-    ears: SpeechToText
+    """Groq's with a key, else Whisper here with a model, else the closed list."""
     groq = settings.groq
     if key := groq.api_key.get_secret_value():
-        hosted = load("groq")(
-            api_key=key, base_url=groq.base_url or None, model=groq.stt_model, timeout_ms=groq.stt_timeout_ms
-        )
-        stack.push_async_callback(hosted.close)
-        ears = hosted
-    elif settings.whisper.model:
-        ears = await load("whisper").load(settings.whisper.model)  # type: ignore[attr-defined]
-    else:
-        speaker = load("espeak")(REHEARSAL_VOICE)
-        ears = await load("closed-set").of(known_lines(settings), speaker)  # type: ignore[attr-defined]
-    return ears
+        hosted: type[GroqStt] = load("groq")
+        ears = hosted(key, groq.base_url, groq.stt_model, groq.stt_timeout_ms)
+        stack.push_async_callback(ears.close)
+        return ears
+    if settings.whisper.model:
+        local: type[WhisperStt] = load("whisper")
+        return await local.of(settings.whisper.model)
+    listed: type[ClosedSetStt] = load("closed-set")
+    speaker: type[EspeakTts] = load("espeak")
+    return await listed.of(known_lines(settings), speaker(REHEARSAL_VOICE))
 
 
 def known_lines(settings: Settings) -> list[str]:

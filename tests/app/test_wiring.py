@@ -1,0 +1,140 @@
+"""What is chosen from the settings, and what is said when it cannot be."""
+
+import stat
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app import settings as configuration
+from app.settings import Settings, SettingsInvalid
+from app.wiring import _ears, known_lines, open_agent, open_mind
+from audio.providers import ProviderUnavailable
+from graph.heard import CallBegins
+from knowledge.retriever import KnowledgeUnavailable
+from tools.backoffice_demo import DemoDataInvalid
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Defaults, on free ports, with files in a folder of the test's own."""
+    defaults = configuration.read(tmp_path / "no.env")
+    return changed(
+        changed(defaults, "application", data_folder=tmp_path / "var", port=0),
+        "asterisk",
+        agi_port=0,
+        audio_port=0,
+    )
+
+
+def changed(settings: Settings, concern: str, **values: object) -> Settings:
+    """``settings`` with some values of one concern changed."""
+    fields = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+    fields[concern] = fields[concern].model_copy(update=values)
+    return Settings(**fields)
+
+
+async def chosen_ear(settings: Settings) -> str:
+    async with AsyncExitStack() as stack:
+        return (await _ears(settings, stack)).name
+
+
+async def test_without_any_key_everything_is_local_and_says_so(settings: Settings) -> None:
+    async with open_agent(settings) as agent:
+        assert agent.parts["ear"].startswith("closed-set")
+        assert agent.parts["voice"].startswith("espeak")
+        assert agent.parts["back office"] == "fictional customers"
+        assert agent.parts["knowledge"] == "Qdrant inside"
+        assert agent.parts["checkpoints"].endswith("checkpoints.sqlite")
+        assert agent.agi.port > 0
+        assert agent.media.port > 0
+
+
+async def test_with_a_groq_key_speech_is_transcribed_by_groq(settings: Settings) -> None:
+    keyed = changed(settings, "groq", api_key=SecretStr("gsk"), base_url="http://127.0.0.1:9")
+    assert await chosen_ear(keyed) == "groq:whisper-large-v3-turbo"
+
+
+async def test_a_groq_key_goes_before_a_local_model(settings: Settings, tmp_path: Path) -> None:
+    both = changed(changed(settings, "groq", api_key=SecretStr("gsk")), "whisper", model=str(tmp_path))
+    assert (await chosen_ear(both)).startswith("groq")
+
+
+async def test_a_whisper_folder_that_is_none_is_said_at_the_start(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ProviderUnavailable, match="absent"):
+        await chosen_ear(changed(settings, "whisper", model=str(tmp_path / "absent")))
+
+
+async def test_the_lines_of_the_keyless_ear_may_be_ones_own(settings: Settings, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.txt"
+    lines.write_text("# salutations\nBonjour.\n\nAu revoir.\n", encoding="utf-8")
+    own = changed(settings, "speech", lines_file=lines)
+    assert known_lines(own) == ["Bonjour.", "Au revoir."]
+    assert "2 lines" in await chosen_ear(own)
+
+
+@pytest.mark.parametrize("content", [None, "été".encode("latin-1")], ids=["missing", "not UTF-8"])
+def test_lines_that_cannot_be_read_are_named(
+    settings: Settings, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "lines.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsInvalid, match="SPEECH_LINES_FILE"):
+        known_lines(changed(settings, "speech", lines_file=path))
+
+
+async def test_an_unknown_customer_file_is_named_at_the_start(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(DemoDataInvalid, match=r"clients\.json"):
+        async with open_mind(changed(settings, "insurance", demo_customers_file=tmp_path / "clients.json")):
+            pass
+
+
+async def test_the_key_that_signs_identities_is_made_once_and_is_private(settings: Settings) -> None:
+    path = settings.application.data_folder / "identity.key"
+    async with open_mind(settings):
+        made = path.read_bytes()
+    async with open_mind(settings):
+        assert path.read_bytes() == made, "a restart keeps what was proven"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_configured_key_is_used_and_none_is_written(settings: Settings) -> None:
+    configured = changed(settings, "insurance", identity_key=SecretStr("x" * 32))
+    async with open_mind(configured):
+        assert not (settings.application.data_folder / "identity.key").exists()
+
+
+async def test_a_key_that_is_too_short_is_refused(settings: Settings) -> None:
+    with pytest.raises(SettingsInvalid, match="INSURANCE_IDENTITY_KEY"):
+        async with open_mind(changed(settings, "insurance", identity_key=SecretStr("short"))):
+            pass
+
+
+async def test_a_damaged_key_file_says_what_to_do(settings: Settings) -> None:
+    settings.application.data_folder.mkdir()
+    (settings.application.data_folder / "identity.key").write_bytes(b"x")
+    with pytest.raises(SettingsInvalid, match="remove it"):
+        async with open_mind(settings):
+            pass
+
+
+async def test_a_knowledge_server_that_is_away_is_said_at_the_start(settings: Settings) -> None:
+    with pytest.raises(KnowledgeUnavailable):
+        async with open_mind(changed(settings, "knowledge", host="127.0.0.1", port=9)):
+            pass
+
+
+async def test_the_dialogue_alone_needs_no_voice_and_no_port(settings: Settings) -> None:
+    async with open_mind(settings) as mind:
+        replies = [reply async for reply in mind.dialogue.turn("c", CallBegins())]
+    assert replies
+
+
+async def test_a_port_that_is_taken_frees_what_was_opened(settings: Settings) -> None:
+    async with open_agent(settings) as agent:
+        taken = changed(settings, "asterisk", agi_port=agent.agi.port, audio_port=0)
+        with pytest.raises(OSError, match="address"):
+            async with open_agent(taken):
+                pass
