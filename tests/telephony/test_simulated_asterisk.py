@@ -5,6 +5,7 @@ Played ten times faster than life. After each test nothing may be left.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import numpy as np
@@ -384,3 +385,89 @@ async def test_a_spoken_turn_reaches_the_ear_and_is_answered_with_and_without_fr
     await media.close()
     assert tone(800) in reception.ended_turns[0].utterance.pcm
     assert answer.started_ms > said.speech_ended_ms
+
+
+# Its answers, as Asterisk 22.10 gave them
+
+DEAD = "511 Command Not Permitted on a dead channel or intercept routine"
+
+
+class Agent:
+    """The server's end of one AGI leg, by hand."""
+
+    def __init__(self) -> None:
+        self.leg: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.leg.set_result((reader, writer))
+
+    async def heard(self) -> str:
+        """The next line."""
+        reader, _ = await self.leg
+        return (await reader.readline()).decode().rstrip("\n")
+
+    async def command(self, line: str) -> str:
+        """The line that follows this command."""
+        _, writer = await self.leg
+        writer.write(f"{line}\n".encode())
+        return await self.heard()
+
+
+@asynccontextmanager
+async def by_hand() -> AsyncIterator[tuple[Agent, SimulatedCall]]:
+    """A call whose AGI leg is commanded by the test."""
+    agent = Agent()
+    server = await asyncio.start_server(agent.accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with SimulatedAsterisk(("127.0.0.1", port), tick_ms=TICK_MS).call() as call:
+        reader, writer = await agent.leg
+        await reader.readuntil(b"\n\n")
+        yield agent, call
+        writer.close()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("ANSWER", "200 result=0"),
+        ("CHANNEL STATUS", "200 result=6"),
+        ('SET VARIABLE B "un \\"deux\\""', "200 result=1"),
+        ("GET VARIABLE A", '200 result=1 (dit "oui")'),
+        ("GET VARIABLE C", "200 result=0"),
+        ("EXEC NoSuchThing x", "200 result=-2"),
+        ("DANCE", "510 Invalid or unknown command"),
+        ("EXEC Queue vie", "200 result=-1"),
+        ("HANGUP", "200 result=1"),
+    ],
+)
+async def test_a_command_is_answered_as_it_was_measured(command: str, reply: str) -> None:
+    async with by_hand() as (agent, call):
+        call.variables["A"] = 'dit "oui"'
+        assert await agent.command(command) == reply
+
+
+async def test_a_caller_who_left_is_told_once_and_every_command_then_refused() -> None:
+    async with by_hand() as (agent, call):
+        call.hang_up()
+        call.hang_up()
+        assert await agent.heard() == "HANGUP"
+        assert await agent.command("CHANNEL STATUS") == DEAD
+        assert await agent.command("EXEC Queue vie") == DEAD
+    assert call.queue is None
+
+
+async def test_a_caller_who_leaves_within_the_sound_answers_the_exec_and_then_says_so(house: House) -> None:
+    call_id = CallId(str(uuid4()))
+    with house.switchboard.announce(call_id, RecordingLine()):
+        async with by_hand() as (agent, call):
+            sound = asyncio.create_task(
+                agent.command(f"EXEC AudioSocket {call_id},127.0.0.1:{house.media.port}")
+            )
+            await call.connected()
+            call.hang_up()
+            assert await sound == "200 result=-1"
+            assert await agent.heard() == "HANGUP"
+            assert await agent.command("CHANNEL STATUS") == DEAD
