@@ -7,6 +7,11 @@ from app.logs import LogJournal, configure
 from app.service import Running, running
 from app.settings import Settings
 
+KEYLESS_EAR = """
+  This ear needs no key: it knows a list of sentences and compares sound; it is no speech recognition.
+  Set GROQ_API_KEY, or WHISPER_MODEL to a folder, and callers may say what they like.
+"""
+
 
 async def serve(settings: Settings) -> int:
     """Answer the phone until the process is told to stop (SIGINT, SIGTERM); 0, as an exit status."""
@@ -27,10 +32,11 @@ def welcome(service: Running, *, generated_key: bool) -> str:
     host, line = agent.settings.asterisk.agi_host, agent.settings.asterisk
     parts = "\n".join(f"  {port + ':':<13} {choice}" for port, choice in agent.parts.items())
     key = f"\n  key (this run): {service.api_key}" if generated_key else ""
+    limited = KEYLESS_EAR if agent.parts["ear"].startswith("closed-set") else ""
     return f"""The agent answers the phone. Stop it with Ctrl-C.
 
 {parts}
-
+{limited}
 Asterisk (20.20 / 22.10 or newer), in extensions.conf:
   same => n,AGI(agi://{host}:{agent.agi.port}/agent)
   same => n,Queue(conseillers)        ; when the agent is away, people answer
