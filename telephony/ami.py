@@ -46,7 +46,10 @@ class ProtocolError(Exception):
 
 
 class AmiAway(Exception):
-    """Asterisk was not reached or did not answer in time; what was asked is not asked again later."""
+    """Asterisk was not reached, or did not answer in time: then it may still do what it was asked.
+
+    Nothing is asked again later.
+    """
 
 
 class AmiRefused(Exception):

@@ -200,10 +200,9 @@ class AmiLink:
         if state is self._state:
             return
         self._state = state
-        if state is AmiState.UP:
-            log.info("ami.up")
-        else:
-            log.warning("ami.%s", state, extra={"reason": why})
+        facts = {"reason": why} if why else {}
+        asked_for = state is AmiState.UP or self._keeper is None
+        log.log(logging.INFO if asked_for else logging.WARNING, "ami.%s", state, extra=facts)
         for told in tuple(self._state_watchers):
             told(state)
 
@@ -253,7 +252,7 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
             self.protocol.responses.pop(action.id, None)
         if not answered.done():
             self._still_there()
-            raise AmiAway(f"{fields['Action']}: no answer within {within_s:g} s; it may still be done")
+            raise AmiAway(f"{fields['Action']}: no answer within {within_s:g} s")
         answer = answered.result()
         messages = [_headers(one) for one in (answer if isinstance(answer, list) else [answer])]
         if messages[0].get("response", "").lower() not in ("success", "goodbye"):

@@ -108,8 +108,9 @@ class SimulatedAmi:
         self._reach()
         self.lists_asked += 1
         listed = list(self.live.values())
-        for event in (*listed, ChannelListEnded()):
-            self.tell(event)
+        for entry in listed:
+            self.tell(entry)
+        self.tell(ChannelListEnded())
         return listed
 
     async def queues(self) -> Sequence[QueueListed]:
@@ -117,8 +118,11 @@ class SimulatedAmi:
         self._reach()
         listed = [QueueListed(queue, len(waiting)) for queue, waiting in self.waiting.items()]
         entries = [WaitingListed(queue, one, 0) for queue, waiting in self.waiting.items() for one in waiting]
-        for event in (*listed, *entries, QueueListEnded()):
-            self.tell(event)
+        for queue_listed in listed:
+            self.tell(queue_listed)
+        for entry in entries:
+            self.tell(entry)
+        self.tell(QueueListEnded())
         return listed
 
     async def trunks(self) -> Sequence[TrunkReported]:
