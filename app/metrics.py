@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     NodePassed,
@@ -112,7 +113,7 @@ class Metrics:
                 started_s = self._started_s.pop(call_id, None)
                 if started_s is not None:
                     self._duration.observe(self._clock() - started_s)
-            case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused():
+            case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused() | CallerIdentified():
                 pass
 
     def _observe(self, times: TurnTimes) -> None:

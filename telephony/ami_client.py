@@ -91,6 +91,8 @@ class AmiLink:
         self._keeper: asyncio.Task[None] | None = None
         self._state_watchers: list[Callable[[AmiState], None]] = []
         self._event_watchers: list[Callable[[AmiEvent], None]] = []
+        self._refused_lists: set[str] = set()
+        """Told once each."""
 
     async def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -131,9 +133,15 @@ class AmiLink:
     async def trunks(self) -> Sequence[TrunkReported]:
         """See :class:`telephony.ami.Ami`."""
         found: list[TrunkReported] = []
-        for name in ("PJSIPShowEndpoints", "PJSIPShowRegistrationsOutbound"):
-            with suppress(AmiRefused):  # "No endpoints found", and so on: an empty list is an error there
+        for name in ("DeviceStateList", "PJSIPShowRegistrationsOutbound"):
+            try:
                 found += _only(TrunkReported, await self._ask(ami.action(name)))
+            except (
+                AmiRefused
+            ) as error:  # no right, no module, or "No … found": there, an empty list is an error
+                if name not in self._refused_lists and not str(error).lower().startswith("no "):
+                    log.warning("ami.not_allowed", extra={"action": name, "reason": str(error)})
+                self._refused_lists.add(name)
         return found
 
     async def hang_up(self, channel: str) -> None:

@@ -42,6 +42,17 @@ RTP_CLOCKS_HZ = {"opus": 48_000, "slin16": 16_000, "slin48": 48_000}
 
 
 @dataclass(frozen=True, slots=True)
+class RtpFigures:
+    """How sound travels one way on a leg."""
+
+    last: Quality
+    """Of the last report, on about five seconds."""
+    whole: Quality
+    """Of the leg so far: the mean of the reports, or Asterisk's own sums when the leg has ended."""
+    reports: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelRow:
     """One channel, as far as it is known."""
 
@@ -68,10 +79,10 @@ class ChannelRow:
     """Which call it is, when the dialplan or AudioSocket has told."""
     audio_address: str = ""
     """``host:port`` to which AudioSocket carries its sound, while it does and a list has told."""
-    received: Quality | None = None
-    """Of the last five seconds, what Asterisk received of it."""
-    sent: Quality | None = None
-    """The same as the far end reported it; many phones do not."""
+    received: RtpFigures | None = None
+    """What Asterisk received of the far end."""
+    sent: RtpFigures | None = None
+    """What the far end says it received; many phones do not say."""
 
     @property
     def first_of_call(self) -> bool:
@@ -130,7 +141,7 @@ class ChannelTable:
             case RtpReported():
                 self._report(event)
             case RtpEnded(uniqueid, received, sent):
-                self._change(uniqueid, received=received, sent=sent)
+                self._sum_up(uniqueid, received, sent)
             case QueueListed() | QueueListEnded() | TrunkReported() | Booted():
                 pass
             case _:
@@ -196,14 +207,35 @@ class ChannelTable:
             return
         quality = Quality(report.loss_ratio, report.jitter_ticks / RTP_CLOCKS_HZ.get(row.codec, 8_000))
         if report.received:
-            self._rows[report.uniqueid] = replace(row, received=quality)
+            self._rows[report.uniqueid] = replace(row, received=_with(row.received, quality))
         else:
-            self._rows[report.uniqueid] = replace(row, sent=quality)
+            self._rows[report.uniqueid] = replace(row, sent=_with(row.sent, quality))
+
+    def _sum_up(self, uniqueid: str, received: Quality | None, sent: Quality | None) -> None:
+        row = self._rows.get(uniqueid)
+        if row is not None:
+            self._rows[uniqueid] = replace(
+                row,
+                received=RtpFigures(received, received) if received else row.received,
+                sent=RtpFigures(sent, sent) if sent else row.sent,
+            )
 
     def _change(self, uniqueid: str, **changed: object) -> None:
         row = self._rows.get(uniqueid)
         if row is not None:
             self._rows[uniqueid] = replace(row, **changed)  # type: ignore[arg-type]  # names and types: apply()
+
+
+def _with(figures: RtpFigures | None, report: Quality) -> RtpFigures:
+    """``figures`` with one more report; each covers as much sound as the others."""
+    if figures is None:
+        return RtpFigures(report, report)
+    n, before = figures.reports, figures.whole
+    mean = Quality(
+        (before.loss_ratio * n + report.loss_ratio) / (n + 1),
+        (before.jitter_s * n + report.jitter_s) / (n + 1),
+    )
+    return RtpFigures(report, mean, n + 1)
 
 
 class QueueTable:
