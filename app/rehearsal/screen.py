@@ -95,7 +95,7 @@ class RichPage:
 
 
 def page_for(console: "Console | None") -> Page:
-    """A page on ``console``, else on standard output: in colour where that is a terminal and rich is there."""
+    """A page on ``console``, else on standard output, coloured on a terminal where rich is there."""
     if console is not None:
         return RichPage(console)
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
@@ -238,7 +238,7 @@ class Screen:
         self._table(
             ["turn", *names, "= heard", "framework"],
             rows,
-            [18, *(len(name) for name in names), 7, 9],
+            [max(9, min(18, self._page.width - 71)), *(len(name) for name in names), 7, 9],
             figures=True,
         )
         self._page.line(("framework = dialogue + line: what is neither patience nor a provider", QUIET))

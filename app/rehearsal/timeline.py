@@ -54,7 +54,9 @@ def draw(
 ) -> None:
     """Write the picture of a call as PNG, 1600 px wide."""
     rows = _rows(verdict, recording.duration_ms)
-    span_ms = max(row.to_ms - row.from_ms for row in rows)
+    span_ms = max(
+        1000.0, *(row.to_ms - row.from_ms for row in rows)
+    )  # a call without sound has a picture too
     inches = _HEAD_INCHES + _ROW_INCHES * len(rows) + _FOOT_INCHES
     with mpl.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
         figure = Figure(figsize=(WIDTH_PX / DPI, inches), dpi=DPI, facecolor=PAPER)
@@ -243,7 +245,7 @@ def _scene(axes: Axes, number: int, scene: Scene, recording: Recording, room: _R
         _wait(axes, said.speech_ended_ms, answer.started_ms)
     _nodes(axes, scene, answer.started_ms + 150, room)
     left = answer.started_ms + (480 if said is None else 0)
-    text = _shortened(_heard(scene), room.characters(left, room.answers_until_ms), 2)
+    text = _shortened(_heard(scene), room.characters(left, room.answers_until_ms), 3)
     axes.text(left, -2.16, text, size=8.5, color=AGENT, va="top", linespacing=1.15)
     if scene.cue.interrupts_after_ms is not None and said is not None:
         _cut(axes, said.started_ms, voice_stops_ms(recording, said.started_ms))
