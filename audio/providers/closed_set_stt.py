@@ -9,8 +9,8 @@ Anything else, noise, half a line, a line with something added, another number, 
 How sounds are compared is in :mod:`audio.likeness`; this module holds the decision. The voice that
 made the recordings should be the one that calls: other speakers are beyond this ear. So are words that
 differ in one weak consonant only, which a telephone hardly carries: "six" and "dix", "sept" and "seize",
-"cinq" and "quinze". When both are on the list the answer is "not understood"; when one is, the other is
-taken for it.
+"cinq" and "quinze". When both are on the list the answer is "not understood" (on a clean line sometimes the
+right one, never the wrong one); when one is, the other is taken for it.
 """
 
 import asyncio
