@@ -1,41 +1,47 @@
-"""In-memory ear and voice: the twins of the speech ports, for tests and for calls without sound services."""
+"""In-memory twins of the ear and the voice: for tests, replays and demonstrations. No network, no clock.
+
+ear = ScriptedStt(["Bonjour", "mon numéro est le 10 07 88 21", SttFailed("no network")])
+voice = ScriptedTts()
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+import math
+import struct
+from collections.abc import AsyncGenerator, Sequence
 
 from audio.endpointing import Expecting, Utterance
-from audio.pcm import BYTES_PER_MS
-from audio.stt import SttFailed, Transcript
-
-CHUNK_MS = 100
-"""How much sound the twin voice gives at a time; real ones stream in pieces of this size."""
-
-_TONE = b"\x00\x08\x00\xf8"
-"""Two samples of a quiet square wave: audible in a recording, and told from silence by its bytes."""
+from audio.pcm import BYTES_PER_MS, FRAME_MS, SAMPLE_RATE_HZ
+from audio.stt import Transcript
+from audio.tts import TtsFailed
 
 
 class ScriptedStt:
-    """Twin ear: answers from a list, in order, whatever it is given to hear."""
+    """Hears what the script says, in order, whatever the sound is; a failure in the script is raised."""
 
-    name = "scripted"
-
-    def __init__(self, transcripts: Iterable[str | Transcript | Exception] = ()) -> None:
-        """An exception in the list is raised in its turn."""
-        self._script = iter(list(transcripts))
-        self.asked: list[tuple[Utterance, Expecting]] = []
-        """What it was given, in order."""
+    def __init__(self, transcripts: Sequence[str | Transcript | Exception]) -> None:
+        self._script = list(transcripts)
+        self.heard: list[Utterance] = []
+        """Every utterance that was given, failures included."""
+        self.expected: list[Expecting] = []
+        """What was expected of each of them."""
 
     @property
-    def utterances(self) -> list[Utterance]:
-        """The sound it was given, in order."""
-        return [utterance for utterance, _ in self.asked]
+    def name(self) -> str:
+        """``scripted``."""
+        return "scripted"
+
+    @property
+    def unheard(self) -> int:
+        """How much of the script is left."""
+        return len(self._script) - len(self.heard)
 
     async def transcribe(self, utterance: Utterance, expecting: Expecting) -> Transcript:
-        """The next of the list. Raises :class:`SttFailed` when the list is over."""
-        self.asked.append((utterance, expecting))
-        match next(self._script, None):
-            case None:
-                raise SttFailed(f"the script has no transcript number {len(self.asked)}")
+        """The script's next answer. Raises LookupError, which no caller expects, when there is none left."""
+        self.heard.append(utterance)
+        self.expected.append(expecting)
+        if len(self.heard) > len(self._script):
+            raise LookupError(f"utterance {len(self.heard)}, but the script holds {len(self._script)}")
+        match self._script[len(self.heard) - 1]:
             case Exception() as failure:
                 raise failure
             case Transcript() as transcript:
@@ -45,37 +51,54 @@ class ScriptedStt:
 
 
 class ScriptedTts:
-    """Twin voice: a quiet tone as long as the sentence, at once."""
-
-    name = "scripted"
+    """Speaks a quiet tone, as long as the sentence would take to say."""
 
     def __init__(
-        self, ms_per_character: int = 20, fail_on: Mapping[str, tuple[int, Exception]] | None = None
+        self,
+        ms_per_character: int = 60,
+        *,
+        chunk_ms: int = 100,
+        fails_after_chunks: int | None = None,
     ) -> None:
-        """``fail_on``: sentence → after how many chunks of 100 ms it fails, and how."""
-        self.ms_per_character = ms_per_character
-        self.spoken: list[str] = []
-        """The sentences it was asked for, in order."""
-        self._fail_on = dict(fail_on or {})
-        self._may_speak = asyncio.Event()
-        self._may_speak.set()
+        """``fails_after_chunks`` makes every sentence fail: 0 before any sound, n after n chunks of it."""
+        self._ms_per_character = ms_per_character
+        self._chunk_bytes = chunk_ms * BYTES_PER_MS
+        self._fails_after_chunks = fails_after_chunks
+        self.asked: list[str] = []
+        """Every sentence that was to be spoken."""
+        self.finished: list[str] = []
+        """Those that were spoken to the end: neither cancelled nor failed."""
 
-    def hold(self) -> None:
-        """Give no sound until :meth:`release`: a slow service."""
-        self._may_speak.clear()
+    @property
+    def name(self) -> str:
+        """``scripted``."""
+        return "scripted"
 
-    def release(self) -> None:
-        """Go on."""
-        self._may_speak.set()
+    def duration_ms(self, sentence: str) -> int:
+        """How long ``sentence`` is spoken: whole frames, one at least."""
+        return max(1, math.ceil(len(sentence) * self._ms_per_character / FRAME_MS)) * FRAME_MS
 
     async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        """See :class:`audio.tts.TextToSpeech`. Raises what ``fail_on`` says."""
-        self.spoken.append(sentence)
-        length_ms = len(sentence) * self.ms_per_character
-        chunks, failure = self._fail_on.get(sentence, (length_ms, None))
-        for number, start_ms in enumerate(range(0, length_ms, CHUNK_MS)):
-            await self._may_speak.wait()
-            if failure is not None and number == chunks:
-                raise failure
-            duration_ms = min(CHUNK_MS, length_ms - start_ms)
-            yield _TONE * (duration_ms * BYTES_PER_MS // len(_TONE))
+        """See :class:`audio.tts.TextToSpeech`. Others get their turn between chunks."""
+        self.asked.append(sentence)
+        sound = _tone(self.duration_ms(sentence))
+        chunks = [sound[at : at + self._chunk_bytes] for at in range(0, len(sound), self._chunk_bytes)]
+        for number, chunk in enumerate(chunks):
+            await asyncio.sleep(0)
+            self._fail_if_told(number)
+            yield chunk
+        self._fail_if_told(len(chunks))
+        self.finished.append(sentence)
+
+    def _fail_if_told(self, chunks_spoken: int) -> None:
+        if chunks_spoken == self._fails_after_chunks:
+            raise TtsFailed(f"the script fails after {chunks_spoken} chunks")
+
+
+def _tone(duration_ms: int) -> bytes:
+    """400 Hz at -30 dBFS: audible in a recording, far under speech."""
+    period = SAMPLE_RATE_HZ // 400
+    wave = [round(1036 * math.sin(2 * math.pi * n / period)) for n in range(period)]
+    cycle = struct.pack(f"<{period}h", *wave)
+    length = duration_ms * BYTES_PER_MS
+    return (cycle * (length // len(cycle) + 1))[:length]

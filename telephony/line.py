@@ -62,7 +62,10 @@ class Line:
     # the wire's side
 
     def attach(self, wire: Wire) -> None:
-        """The audio leg has come."""
+        """The audio leg has come; one that comes too late is told to go."""
+        if self._closed:
+            wire.hang_up()
+            return
         self._wire = wire
         self._joined.set()
 

@@ -23,6 +23,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 
 from audio.endpointing import BargeIn, Expecting, Silence, SpeechDropped, SpeechStarted, TurnEnded, Utterance
+from audio.pcm import BYTES_PER_MS
 from audio.speakable import speakable
 from audio.stt import SpeechToText, SttFailed
 from audio.tts import TextToSpeech, TtsFailed, sentences
@@ -55,6 +56,10 @@ KEYS_PATIENCE_S = 3.0
 
 LONGEST_TURN_MS = 30_000
 """Pieces of speech are joined up to this length; Whisper hears 30 s at a time."""
+
+SENTENCE_PAUSE_MS = 280
+"""Between two sentences. They are spoken one by one, and a voice ends with its last sound: without a pause
+"Merci, Madame Moreau. Au 31 octobre…" is one breathless sentence."""
 
 TECHNICAL_QUEUE = "conseillers"
 
@@ -326,6 +331,8 @@ class Session:
                 for sentence in sentences(say.text):
                     turn.begun.append(say)
                     playback.begin(sentence, interruptible=say.interruptible)
+                    if len(turn.begun) > 1:
+                        playback.add(bytes(SENTENCE_PAUSE_MS * BYTES_PER_MS))
                     async with aclosing(self._voice.speak(speakable(sentence))) as sound:
                         async for chunk in sound:
                             turn.first_sound_at = turn.first_sound_at or self._clock()

@@ -31,6 +31,9 @@ ANSWER_WITHIN_MS = 12_000
 SPEECH_WITHIN_MS = 45_000
 """How long he listens to one answer."""
 
+CONNECTED_WITHIN_S = 10.0
+"""How long the agent may take to bring the sound to a ringing call; it takes milliseconds."""
+
 ENDING_S = 5.0
 """How long Asterisk waits for the agent's last commands; they take milliseconds."""
 
@@ -79,6 +82,15 @@ class ScriptedCaller:
         Always comes to an end: every wait is bounded, by the call's clock.
         """
         played = [Spoken(cue) for cue in self._script.turns]
+        try:
+            async with asyncio.timeout(CONNECTED_WITHIN_S):
+                await call.connected()
+        except TimeoutError:
+            played[0].trouble = f"there was no sound {CONNECTED_WITHIN_S:.0f} s after the ring"
+            return played
+        except CallEnded:
+            played[0].trouble = "the agent never took the call"
+            return played
         for number, spoken in enumerate(played):
             following = played[number + 1].cue if number + 1 < len(played) else None
             try:
@@ -109,6 +121,10 @@ class ScriptedCaller:
             asked_ms = spoken.said.speech_ended_ms
         spoken.answer_at_ms = await call.hear_speech(after_ms=asked_ms, within_ms=ANSWER_WITHIN_MS)
         audience.caller_hears(spoken)
+        if spoken.cue.hangs_up_after_ms is not None:
+            await call.pause(spoken.cue.hangs_up_after_ms)
+            call.hang_up()
+            return
         if following is not None and following.interrupts_after_ms is not None:
             await call.pause(following.interrupts_after_ms)
             return

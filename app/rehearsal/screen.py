@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue
 from app.rehearsal.transcript import Transcript
+from app.rehearsal.typeset import wrapped
 from app.rehearsal.verdict import Recording, Scene, Verdict, Wait, voice_stops_ms, wait_for_answer
 from graph.heard import CallBegins, Words
 from telephony.call import CallId
@@ -96,7 +97,7 @@ class RichPage:
 
 
 def page_for(console: "Console | None") -> Page:
-    """A page on ``console``, else on standard output: in colour where that is a terminal and rich is there."""
+    """A page on ``console``, else on standard output, coloured on a terminal where rich is there."""
     if console is not None:
         return RichPage(console)
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
@@ -192,10 +193,12 @@ class Screen:
         for number, scene in enumerate(verdict.scenes, 1):
             for fault in scene.faults:
                 self._wrapped(
-                    [("✗ ", BAD), (f"turn {number}, {scene.cue.title}: ", BAD)], fault, "", indent=2
+                    [("✗ ", BAD), (f"turn {number}, {scene.cue.title}: ", BAD)],
+                    fault,
+                    "",
                 )
         for fault in verdict.faults:
-            self._wrapped([("✗ ", BAD)], fault, "", indent=2)
+            self._wrapped([("✗ ", BAD)], fault, "")
 
     def closing(self, verdict: Verdict, folder: Path, files: Sequence[tuple[str, str]]) -> None:
         """What was kept, and how it ended."""
@@ -239,7 +242,7 @@ class Screen:
         self._table(
             ["turn", *names, "= heard", "framework"],
             rows,
-            [18, *(len(name) for name in names), 7, 9],
+            [max(9, min(18, self._page.width - 71)), *(len(name) for name in names), 7, 9],
             figures=True,
         )
         self._page.line(("framework = dialogue + line: what is neither patience nor a provider", QUIET))
@@ -268,10 +271,10 @@ class Screen:
         self._page.line((rule, QUIET))
 
     def _row(self, cells: Sequence[str], sizes: Sequence[int], style: str, *, figures: bool) -> None:
-        wrapped = [_lines(cell, size) or [""] for cell, size in zip(cells, sizes, strict=True)]
-        for depth in range(max(len(cell) for cell in wrapped)):
+        cells_in_lines = [wrapped(cell, size) or [""] for cell, size in zip(cells, sizes, strict=True)]
+        for depth in range(max(len(cell) for cell in cells_in_lines)):
             pieces: list[Piece] = []
-            for column, (cell, size) in enumerate(zip(wrapped, sizes, strict=True)):
+            for column, (cell, size) in enumerate(zip(cells_in_lines, sizes, strict=True)):
                 text = cell[depth] if depth < len(cell) else ""
                 last = column == len(sizes) - 1
                 padded = text.rjust(size) if figures and column else text.ljust(size)
@@ -289,10 +292,11 @@ class Screen:
     def _aside(self, text: str) -> None:
         self._wrapped([(" " * _ASIDE, "")], text, QUIET, indent=_ASIDE)
 
-    def _wrapped(self, lead: list[Piece], text: str, style: str, *, indent: int = _INDENT) -> None:
-        """``text`` behind ``lead``, going on at ``indent``."""
+    def _wrapped(self, lead: list[Piece], text: str, style: str, *, indent: int | None = None) -> None:
+        """``text`` behind ``lead``, going on at ``indent``, or below its beginning."""
         used = sum(len(piece) for piece, _ in lead)
-        first, *rest = _lines(text, self._page.width - max(used, indent)) or [""]
+        indent = used if indent is None else indent
+        first, *rest = wrapped(text, self._page.width - max(used, indent)) or [""]
         self._page.line(*lead, (first, style))
         for line in rest:
             self._page.line((" " * indent, ""), (line, style))
@@ -305,15 +309,6 @@ def clock(at_ms: float) -> str:
     """``1:02.3``."""
     minutes, tenths = divmod(int(at_ms / 100), 600)
     return f"{minutes}:{tenths / 10:04.1f}"
-
-
-def _lines(text: str, width: int) -> list[str]:
-    """``text`` wrapped, French punctuation staying with its word."""
-    for sign in "?!:;»":
-        text = text.replace(f" {sign}", f"\u00a0{sign}")
-    text = text.replace("« ", "«\u00a0")
-    lines = textwrap.wrap(text, width, break_on_hyphens=False)
-    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _stages(wait: Wait) -> list[tuple[str, float]]:

@@ -26,6 +26,8 @@ class Cue:
     """The agent has to have been quiet for so long before the caller speaks."""
     interrupts_after_ms: int | None = None
     """When given, the caller does not wait: he speaks so long after the agent began to answer him."""
+    hangs_up_after_ms: int | None = None
+    """When given, in the last turn: the caller puts the phone down so long after the answer began."""
     nodes: tuple[str, ...] = ()
     """Nodes of the graph that have to run, in this order; others may run between them."""
     lines: tuple[str, ...] = ()
@@ -64,12 +66,16 @@ def read_script(path: Path = SHIPPED_SCRIPT) -> Script:
 
 
 def _check_order(script: Script, path: Path) -> None:
-    """The agent opens the call, the caller speaks in every turn after that, and interrupts answers only."""
+    """The agent opens the call, the caller speaks in every turn after that, and hangs up in the last."""
     for number, cue in enumerate(script.turns):
         opens = number == 0
         if opens and (cue.says or cue.interrupts_after_ms is not None):
             raise ScriptInvalid(f"{path}: turns.0: the agent opens the call; the caller says nothing yet")
         if not opens and not cue.says.strip(" ,.…"):
             raise ScriptInvalid(f"{path}: turns.{number}: the caller has to say something")
+        if cue.hangs_up_after_ms is not None and cue is not script.turns[-1]:
+            raise ScriptInvalid(
+                f"{path}: turns.{number}: who has hung up says no more; only the last turn can"
+            )
     if not script.turns:
         raise ScriptInvalid(f"{path}: turns: at least one is needed")

@@ -5,7 +5,6 @@ middle, between them, stands what happened between one's last word and the other
 the nodes of the graph that ran. Rows break where the caller takes a turn, so nothing is torn apart.
 """
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from app.rehearsal.typeset import wrapped
 from app.rehearsal.verdict import Recording, Scene, Verdict, voice_stops_ms
 from audio.pcm import SAMPLE_RATE_HZ
 
@@ -27,13 +27,16 @@ CALLER, AGENT, WAIT, CUT, FAULT = "#1b6b93", "#c2571a", "#f1e2bd", "#a4133c", "#
 
 WIDTH_PX: Final = 1600
 DPI: Final = 100
-_ROW_INCHES: Final = 2.5
+_ROW_INCHES: Final = 2.6
 _HEAD_INCHES: Final = 1.0
 _FOOT_INCHES: Final = 0.4
 _LEFT, _RIGHT = 0.055, 0.985
 
 LONGEST_ROW_MS: Final = 30_000
 """At 1600 px, 50 px a second: room for "1 020 ms" in a wait."""
+
+_INSET_INCHES = 0.25
+"""From where somebody begins to speak to his words, past the number of the turn."""
 
 _SHARE_OF_INCH = 0.066
 """Width of an average character of 8.5 points, in inches."""
@@ -54,7 +57,9 @@ def draw(
 ) -> None:
     """Write the picture of a call as PNG, 1600 px wide."""
     rows = _rows(verdict, recording.duration_ms)
-    span_ms = max(row.to_ms - row.from_ms for row in rows)
+    span_ms = max(
+        1000.0, *(row.to_ms - row.from_ms for row in rows)
+    )  # a call without sound has a picture too
     inches = _HEAD_INCHES + _ROW_INCHES * len(rows) + _FOOT_INCHES
     with mpl.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
         figure = Figure(figsize=(WIDTH_PX / DPI, inches), dpi=DPI, facecolor=PAPER)
@@ -156,7 +161,7 @@ def _foot(figure: Figure, verdict: Verdict) -> None:
 
 def _row(axes: Axes, row: _Row, span_ms: float, recording: Recording) -> None:
     axes.set_xlim(row.from_ms, row.from_ms + span_ms)
-    axes.set_ylim(-3.05, 3.05)
+    axes.set_ylim(-3.3, 2.95)
     axes.set_facecolor(PAPER)
     axes.set_yticks([])
     for side in ("left", "right", "top"):
@@ -230,11 +235,12 @@ def _scene(axes: Axes, number: int, scene: Scene, recording: Recording, room: _R
     said, answer = scene.spoken.said, scene.answer
     begins_ms = said.started_ms if said is not None else 0.0
     colour = FAULT if scene.faults else CALLER if said is not None else AGENT
-    _badge(axes, begins_ms, 2.42 if said is not None else -2.42, number, colour)
+    inset_ms = _INSET_INCHES * room.ms_per_inch
+    _badge(axes, begins_ms + inset_ms / 2.7, 2.36 if said is not None else -2.36, number, colour)
     if said is not None:
-        fits = room.characters(begins_ms + 480, room.says_until_ms)
+        fits = room.characters(begins_ms + inset_ms, room.says_until_ms)
         text = _shortened(scene.cue.says, fits, 2)
-        axes.text(begins_ms + 480, 2.16, text, size=8.5, color=CALLER, va="bottom", linespacing=1.15)
+        axes.text(begins_ms + inset_ms, 2.16, text, size=8.5, color=CALLER, va="bottom", linespacing=1.15)
     if answer is None:
         if said is not None:
             axes.text(said.ended_ms + 200, _AGENT_AT, "pas de réponse", size=9, color=FAULT, va="center")
@@ -242,8 +248,8 @@ def _scene(axes: Axes, number: int, scene: Scene, recording: Recording, room: _R
     if said is not None:
         _wait(axes, said.speech_ended_ms, answer.started_ms)
     _nodes(axes, scene, answer.started_ms + 150, room)
-    left = answer.started_ms + (480 if said is None else 0)
-    text = _shortened(_heard(scene), room.characters(left, room.answers_until_ms), 2)
+    left = answer.started_ms + (inset_ms if said is None else 0)
+    text = _shortened(_heard(scene), room.characters(left, room.answers_until_ms), 3)
     axes.text(left, -2.16, text, size=8.5, color=AGENT, va="top", linespacing=1.15)
     if scene.cue.interrupts_after_ms is not None and said is not None:
         _cut(axes, said.started_ms, voice_stops_ms(recording, said.started_ms))
@@ -273,7 +279,15 @@ def _nodes(axes: Axes, scene: Scene, at_ms: float, room: _Room) -> None:
 
 
 def _wait(axes: Axes, from_ms: float, to_ms: float) -> None:
-    axes.axvspan(from_ms, to_ms, ymin=0.18, ymax=0.82, color=WAIT, linewidth=0, zorder=0.5)
+    axes.axvspan(
+        from_ms,
+        to_ms,
+        ymin=(3.3 - 2.05) / 6.25,
+        ymax=(3.3 + 2.05) / 6.25,
+        color=WAIT,
+        linewidth=0,
+        zorder=0.5,
+    )
     axes.text(
         (from_ms + to_ms) / 2,
         0.12,
@@ -305,7 +319,7 @@ def _cut(axes: Axes, began_ms: float, stops_ms: float | None) -> None:
 
 def _badge(axes: Axes, at_ms: float, height: float, number: int, colour: str) -> None:
     axes.text(
-        at_ms + 180,
+        at_ms,
         height,
         str(number),
         size=8.5,
@@ -319,7 +333,7 @@ def _badge(axes: Axes, at_ms: float, height: float, number: int, colour: str) ->
 
 def _shortened(text: str, room: int, lines: int) -> str:
     """``text`` in at most ``lines`` lines of ``room`` characters."""
-    return "\n".join(textwrap.wrap(text, room, max_lines=lines, placeholder=" …"))
+    return "\n".join(wrapped(text, room, lines))
 
 
 def _figure(value: float) -> str:

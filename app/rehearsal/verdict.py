@@ -94,7 +94,7 @@ class Scene:
     @property
     def recognised(self) -> str:
         """What the ear made of the caller's line."""
-        return " / ".join(turn.text or "" for turn in self.turns)
+        return " / ".join(turn.text for turn in self.turns if turn.how == "words" and turn.text)
 
     @property
     def nodes(self) -> tuple[str, ...]:

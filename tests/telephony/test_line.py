@@ -107,3 +107,10 @@ async def test_a_line_closed_before_its_audio_came_was_never_joined() -> None:
     line = Phone().line
     line.closed("refused")
     assert not await line.joined()
+
+
+async def test_audio_that_comes_after_the_end_is_told_to_go() -> None:
+    line, wire = Phone().line, SilentWire()
+    line.closed("the session has ended")
+    line.attach(wire)
+    assert wire.closed

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from audio.endpointing import Expecting
+from audio.pcm import FRAME_MS, SILENCE_FRAME
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
 from graph.builder import Services, build_graph
@@ -26,7 +28,7 @@ from telephony.journal import (
     TurnInterrupted,
     TurnTimed,
 )
-from telephony.session import Session
+from telephony.session import SENTENCE_PAUSE_MS, Session
 from tests.graph.conversation import services
 from tests.telephony.phone import Phone
 
@@ -187,11 +189,20 @@ async def test_the_notice_is_heard_to_its_end_and_the_words_spoken_over_it_are_a
     async with call(["quels sont vos horaires"]) as scene:
         await scene.phone.hears_the_agent()
         await scene.phone.speaks(600)
-        assert not scene.phone.hears_silence, "the notice goes on"
+        assert scene.phone.line.playback.busy, "the notice goes on"
         await scene.phone.waits_until(lambda: len(scene.ears.heard) == 1)
         await scene.phone.waits_until(lambda: "faq.answer" in scene.journal.said())
     notice_ms = sum(map(scene.voice.duration_ms, scene.voice.asked[:3]))
     assert sum(frame != scene.phone.heard[0] for frame in scene.phone.heard) * 20 >= notice_ms * 0.9
+
+
+async def test_between_two_sentences_the_agent_draws_breath() -> None:
+    async with call() as scene:
+        await scene.phone.hears_the_agent_out()
+    voiced = [frame != SILENCE_FRAME for frame in scene.phone.heard]
+    runs = [(loud, len(list(run)) * FRAME_MS) for loud, run in groupby(voiced)]
+    pauses = [length_ms for loud, length_ms in runs if not loud][1:-1]  # before and after all speech
+    assert pauses == [SENTENCE_PAUSE_MS] * (len(scene.voice.asked) - 1)
 
 
 async def test_after_a_cough_the_agent_takes_up_its_sentence() -> None:
