@@ -18,10 +18,10 @@ Seen on Asterisk 22.10.1 (recordings in ``tests/recordings/ami``):
   in RTCP it is in ticks of the codec's RTP clock.
 - ``Redirect`` to an extension that does not exist succeeds, and the caller is cut off: ask
   ``ShowDialPlan`` first, which knows patterns as well.
-- ``read = system,call,agent,reporting`` and ``write = call,reporting`` are rights enough. With ``dialplan`` to
-  read, ``VarSet`` gives the sums of a leg and ``Newexten`` each step at once; without it lists do, a little later.
-- ``DeviceStateList`` needs the module ``res_manager_devicestate``. ``PJSIPShowEndpoints`` would need the right
-  ``system`` to write, which also allows to reload and unload.
+- ``read = system,call,agent,reporting`` and ``write = call,reporting`` are rights enough. With ``dialplan``
+  to read, ``VarSet`` gives the sums of a leg and ``Newexten`` each step at once; without, lists do, later.
+- ``DeviceStateList`` needs the module ``res_manager_devicestate``. ``PJSIPShowEndpoints`` would need the
+  right ``system`` to write, which also allows to reload and unload.
 """
 
 import re
@@ -195,7 +195,7 @@ class ChannelGone:
 
     uniqueid: str
     cause: int
-    """Q.850; 16 is normal."""
+    """Q.850: 16 is normal; 0 was not told."""
     cause_text: str
 
 
@@ -416,7 +416,7 @@ def _channel_listed(message: Headers) -> ChannelListed:
         codec=message.get("nativeformats", "").strip("()").partition("|")[0],
         bridge=message.get("bridgeid", ""),
         call_id=_call_id(variables.get(CALL_VARIABLE, "")),
-        seconds=int(message.get("seconds", "") or 0),
+        seconds=_number(message, "seconds") if "seconds" in message else 0,
     )
 
 
@@ -501,14 +501,12 @@ def _waiting_listed(message: Headers) -> WaitingListed:
 
 
 _DOWN = frozenset({"unreachable", "unregistered", "rejected", "unavailable", "invalid", "stopped"})
-_UP = frozenset(
-    {"reachable", "registered", "not in use", "in use", "busy", "ringing", "ring+inuse", "on hold"}
-)
+_UP = frozenset({"reachable", "registered", "notinuse", "inuse", "busy", "ringing", "ringinuse", "onhold"})
 
 
 def _trunk(name: str, state: str, account: str = "") -> TrunkReported | None:
     """None for a state that says neither, as "unknown" does."""
-    told = state.lower().replace("_", " ").replace("not inuse", "not in use").strip()
+    told = state.lower().replace("_", "")
     if told in _DOWN:
         return TrunkReported(name, up=False, account=account)
     return TrunkReported(name, up=True, account=account) if told in _UP else None
