@@ -105,7 +105,7 @@ class Monitor:
         *,
         clock: Callable[[], float] = time.monotonic,
         refresh_every_s: float = 10.0,
-        settle_s: float = 0.5,
+        settle_s: float = 1.0,
     ) -> None:
         """``ami`` is None when none is configured; the monitor does not own it.
 

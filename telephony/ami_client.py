@@ -15,6 +15,7 @@ a wrong secret: silent retries for ever                 a state, ``refused``, lo
 ``close()`` leaves a pending reconnect running          the one task is cancelled
 a character cut by two packets is lost                  bytes are decoded by message
 a message without end is collected for ever             the connection is given up
+a long list is read in one go, 40 ms for 300 channels   it is read in pieces, between which sound flows
 =====================================================  ============================================
 
 The link is for operations only: no call waits for it.
@@ -50,6 +51,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_MESSAGE_BYTES = 65_536
 """The longest event seen is 1 kB; what grows beyond this is no AMI."""
+
+PIECE_BYTES = 4096
+"""Read without a break: a handful of messages, half a millisecond."""
 
 Entry = TypeVar("Entry", bound=AmiEvent)
 
@@ -291,10 +295,15 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
 
 
 class _Wire(AMIProtocol):  # type: ignore[misc]  # the base is untyped
-    """panoramisk's framing, with a bound, and every event handed on in order."""
+    """panoramisk's framing, with a bound, and every event handed on in order.
+
+    What comes in one go is read piece by piece, between which the loop does other things: a list of 300
+    channels took 40 ms in one, and the calls' sound has a frame to send every 20.
+    """
 
     def __init__(self, session: _Session) -> None:
         self._session = session
+        self._unread = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See :class:`asyncio.Protocol`."""
@@ -305,9 +314,25 @@ class _Wire(AMIProtocol):  # type: ignore[misc]  # the base is untyped
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""
-        super().data_received(data)
+        idle = not self._unread
+        self._unread += data
+        if idle:
+            self._read_on()
+        if self._unread:
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self.closed:
+            return
+        piece = bytes(self._unread[:PIECE_BYTES])
+        del self._unread[:PIECE_BYTES]
+        super().data_received(piece)
         if sum(map(len, self.queue)) > LONGEST_MESSAGE_BYTES:
             self._session.end(f"a message of more than {LONGEST_MESSAGE_BYTES} bytes")
+        elif self._unread:
+            self._session.loop.call_soon(self._read_on)
+        elif not self.closed:
+            self.transport.resume_reading()
 
     def handle_message(self, message: Message) -> None:
         """Answers go to who asked; events, those of a list too, to who watches."""

@@ -51,11 +51,12 @@ class AmiSimulator:
     frozen: bool = False
     """Connections are taken (by the kernel, as it were) and nothing is answered."""
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen; on the same port as before."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self, *, clean: bool = True) -> None:
@@ -67,6 +68,7 @@ class AmiSimulator:
         for writer in tuple(self._writers):
             writer.close() if clean else writer.transport.abort()
         await self._server.wait_closed()
+        await asyncio.gather(*self._serving)
 
     def tell(self, *lines: str) -> None:
         """An event, to everybody."""
@@ -81,12 +83,16 @@ class AmiSimulator:
         """The actions of that name."""
         return [one for one in self.actions if one["action"] == name]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if self.frozen:
-            return
         self._writers.add(writer)
-        writer.write(b"Asterisk Call Manager/11.0.0\r\n")
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.frozen:
+            writer.write(b"Asterisk Call Manager/11.0.0\r\n")
         try:
             while True:
                 action = parse_block((await reader.readuntil(b"\r\n\r\n")).decode())

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from socket import create_server
 
 import pytest
@@ -187,6 +188,21 @@ async def test_a_character_cut_by_two_packets_is_whole(asterisk: AmiSimulator) -
         asterisk.write(raw[cut:])
         await until(lambda: bool(watcher.events))
         assert watcher.events == [QueueListed("réclamations", 1)]
+
+
+async def test_a_long_list_does_not_hold_up_the_loop(asterisk: AmiSimulator) -> None:
+    """Between its pieces, others have their turn."""
+    asterisk.channels = {f"PJSIP/trunk-{number:08}": f"1.{number}" for number in range(300)}
+    async with linked(asterisk) as (link, watcher):
+        await up(link)
+        seen_at_each_turn: list[int] = []
+        asking = asyncio.create_task(link.channels())
+        while not asking.done():
+            seen_at_each_turn.append(len(watcher.events))
+            await asyncio.sleep(0)
+        assert len(await asking) == 300
+        steps = [after - before for before, after in pairwise(seen_at_each_turn)]
+        assert max(steps) <= 30
 
 
 async def test_an_event_that_cannot_be_read_is_logged_and_the_next_one_is(

@@ -227,7 +227,7 @@ def test_an_empty_list_empties_the_table() -> None:
 
 
 def test_each_list_stands_for_itself() -> None:
-    told = [listed(VIEW), listed(OTHER), ChannelListEnded(), listed(VIEW), ChannelListEnded()]
+    told: list[AmiEvent] = [listed(VIEW), listed(OTHER), ChannelListEnded(), listed(VIEW), ChannelListEnded()]
     assert [one.uniqueid for one in after(told).rows()] == ["1.1"]
 
 
