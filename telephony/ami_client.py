@@ -158,7 +158,7 @@ class AmiLink:
         place = {"Context": context, "Exten": exten, "Priority": str(priority)}
         await self._ask(ami.action("Redirect", Channel=channel, **place))
 
-    async def _ask(self, action: dict[str, str]) -> list[Headers]:
+    async def _ask(self, action: dict[str, str]) -> list[AmiEvent]:
         if self._session is None:
             raise AmiAway(f"no link to Asterisk's manager interface ({self._state}): {self._why}")
         return await self._session.ask(action, self._times.action_s)
@@ -218,21 +218,23 @@ class AmiLink:
         for told in tuple(self._state_watchers):
             told(state)
 
-    def _hear(self, message: Headers) -> None:
+    def _hear(self, message: Headers) -> AmiEvent | None:
+        """Tell what ``message`` tells; gives it back."""
         try:
             event = ami.event_of(message)
         except ami.ProtocolError as error:
             log.warning("ami.unreadable", extra={"reason": str(error)})
-            return
+            return None
         if event is not None:
             for told in tuple(self._event_watchers):
                 told(event)
+        return event
 
 
 class _Session(Manager):  # type: ignore[misc]  # the base is untyped
     """One connection, from its beginning to its loss; never used again."""
 
-    def __init__(self, hear: Callable[[Headers], None]) -> None:
+    def __init__(self, hear: Callable[[Headers], AmiEvent | None]) -> None:
         # Latin-1 gives every byte its character: :func:`_headers` decodes whole values.
         super().__init__(encoding="latin-1", loop=asyncio.get_running_loop())
         self.hear = hear
@@ -240,7 +242,7 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
 
     @classmethod
     async def open(
-        cls, address: tuple[str, int], connect_s: float, hear: Callable[[Headers], None]
+        cls, address: tuple[str, int], connect_s: float, hear: Callable[[Headers], AmiEvent | None]
     ) -> "_Session":
         """Connect. Raises :class:`AmiAway`."""
         session = cls(hear)
@@ -253,8 +255,8 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
             raise AmiAway(why) from error
         return session
 
-    async def ask(self, fields: dict[str, str], within_s: float) -> list[Headers]:
-        """Send an action; its answer, and what it lists. Raises :class:`AmiAway`, :class:`AmiRefused`."""
+    async def ask(self, fields: dict[str, str], within_s: float) -> list[AmiEvent]:
+        """Send an action, and wait for Asterisk's yes; what it lists. Raises :class:`AmiAway`, :class:`AmiRefused`."""
         self._still_there()
         action = Action(fields)
         answered: asyncio.Future[Message | list[Message]] = self.send_action(action)
@@ -266,10 +268,10 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
             self._still_there()
             raise AmiAway(f"{fields['Action']}: no answer within {within_s:g} s")
         answer = answered.result()
-        messages = [_headers(one) for one in (answer if isinstance(answer, list) else [answer])]
-        if messages[0].get("response", "").lower() not in ("success", "goodbye"):
-            raise ami.refusal(messages[0].get("message", ""))
-        return messages
+        first, *listed = answer if isinstance(answer, list) else [answer]
+        if not first.success:
+            raise ami.refusal(_utf8(first.message))
+        return [one.told for one in listed if one.told is not None]
 
     async def lasts(self, for_s: float) -> None:
         """Wait; raises :class:`AmiAway` when the connection is lost meanwhile."""
@@ -336,9 +338,10 @@ class _Wire(AMIProtocol):  # type: ignore[misc]  # the base is untyped
 
     def handle_message(self, message: Message) -> None:
         """Answers go to who asked; events, those of a list too, to who watches."""
+        if self.closed:
+            return
+        message.told = self._session.hear(_headers(message)) if "event" in message else None
         super().handle_message(message)
-        if "event" in message and not self.closed:
-            self._session.hear(_headers(message))
 
 
 def _headers(message: Message) -> Headers:
@@ -353,8 +356,5 @@ def _utf8(text: str) -> str:
     return text.encode("latin-1").decode("utf-8", "replace")
 
 
-def _only(kind: type[Entry], messages: list[Headers]) -> list[Entry]:
-    try:
-        return [event for one in messages if isinstance(event := ami.event_of(one), kind)]
-    except ami.ProtocolError as error:
-        raise AmiAway(f"an answer that cannot be read: {error}") from error
+def _only(kind: type[Entry], listed: list[AmiEvent]) -> list[Entry]:
+    return [event for event in listed if isinstance(event, kind)]

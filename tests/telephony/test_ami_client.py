@@ -218,23 +218,24 @@ async def test_an_event_that_cannot_be_read_is_logged_and_the_next_one_is(
     ]
 
 
-async def test_a_list_that_cannot_be_read_fails_the_asker(asterisk: AmiSimulator) -> None:
-    asterisk.channels["PJSIP/bad"] = ""
-    asterisk.queues["bad"] = 0
+async def test_an_entry_that_cannot_be_read_is_left_out_of_its_list(
+    asterisk: AmiSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    asterisk.silent.add("QueueStatus")
     async with linked(asterisk) as (link, _):
         await up(link)
-        asterisk.silent.add("QueueStatus")
         asking = asyncio.create_task(link.queues())
         await until(lambda: bool(asterisk.asked("QueueStatus")))
         mark = f"ActionID: {asterisk.asked('QueueStatus')[0]['actionid']}"
         asterisk.write(
             block("Response: Success", mark, "EventList: start", "Message: will follow")
             + block("Event: QueueParams", mark, "Queue: q", "Calls: many")
+            + block("Event: QueueParams", mark, "Queue: conseillers", "Calls: 2")
             + block("Event: QueueStatusComplete", mark)
         )
-        with pytest.raises(AmiAway, match="cannot be read"):
-            await asking
+        assert list(await asking) == [QueueListed("conseillers", 2)]
         assert link.state is AmiState.UP
+    assert warnings(caplog) == ["ami.unreadable"]
 
 
 async def test_a_list_that_is_not_allowed_is_left_out_and_told_once(
