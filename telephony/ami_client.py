@@ -256,7 +256,10 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
         return session
 
     async def ask(self, fields: dict[str, str], within_s: float) -> list[AmiEvent]:
-        """Send an action, and wait for Asterisk's yes; what it lists. Raises :class:`AmiAway`, :class:`AmiRefused`."""
+        """Send an action and wait for Asterisk's yes; what it lists.
+
+        Raises :class:`AmiAway`, :class:`AmiRefused`.
+        """
         self._still_there()
         action = Action(fields)
         answered: asyncio.Future[Message | list[Message]] = self.send_action(action)
