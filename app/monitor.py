@@ -22,7 +22,17 @@ from enum import StrEnum
 
 from app.calls import CallBook, CallStatus
 from telephony.agi_server import SCRIPT
-from telephony.ami import Ami, AmiAway, AmiEvent, AmiRefused, AmiState, ChannelGone
+from telephony.ami import (
+    Ami,
+    AmiAway,
+    AmiEvent,
+    AmiRefused,
+    AmiState,
+    Bridged,
+    ChannelGone,
+    QueueJoined,
+    QueueLeft,
+)
 from telephony.call import CallId
 from telephony.channels import ChannelRow, ChannelTable, QueueTable, TrunkTable
 
@@ -55,6 +65,9 @@ class AlarmKind(StrEnum):
     TRUNK_DOWN = "trunk_down"
     AMI_AWAY = "ami_away"
     AMI_REFUSED = "ami_refused"
+
+
+_OF_TWO_SIDES = frozenset({AlarmKind.ORPHAN_CHANNEL, AlarmKind.LOST_CHANNEL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +222,7 @@ class Monitor:
         """Take a caller away from whoever he is with, to an extension."""
         ami, channel = self._target(name)
         await ami.redirect(channel.name, self._handover_context, extension)
+        self._stale.set()
         log.info("operator.transfer", extra={"call": name, "extension": extension})
 
     async def send_to_queue(self, name: str, queue: str) -> None:
@@ -217,6 +231,7 @@ class Monitor:
         if queue not in self._queues.lengths():
             raise UnknownQueue(f"Asterisk has no queue {queue!r}")
         await ami.redirect(channel.name, self._handover_context, queue)
+        self._stale.set()
         log.info("operator.queue", extra={"call": name, "queue": queue})
 
     def _target(self, name: str) -> tuple[Ami, ChannelRow]:
@@ -261,12 +276,12 @@ class Monitor:
     def _hear(self, event: AmiEvent) -> None:
         if isinstance(event, ChannelGone):
             self._leg_ended(event.uniqueid)
-        before = len(self._channels)
+        channels = len(self._channels)
         self._channels.apply(event, self._clock())
         self._queues.apply(event)
         self._trunks.apply(event)
-        if len(self._channels) > before:
-            self._stale.set()
+        if len(self._channels) > channels or isinstance(event, QueueJoined | QueueLeft | Bridged):
+            self._stale.set()  # a list tells what the channel runs now; with least rights no event does
 
     def _leg_ended(self, uniqueid: str) -> None:
         row = self._channels.row(uniqueid)
@@ -287,7 +302,10 @@ class Monitor:
     def _review(self) -> None:
         """Which conditions hold, since when; those that have lasted are alarms, and are logged once."""
         now_s = self._clock()
-        self._conditions = {key: self._conditions.get(key, now_s) for key in self._found()}
+        found = set(self._found())
+        if any(kind in _OF_TWO_SIDES for kind, _ in found - self._conditions.keys()):
+            self._stale.set()  # perhaps one side has not told yet: a list does, before it has lasted
+        self._conditions = {key: self._conditions.get(key, now_s) for key in found}
         raised = {
             key for key, since_s in self._conditions.items() if now_s - since_s >= self._grace_s(key[0])
         }

@@ -350,9 +350,11 @@ def action(name: str, **headers: str) -> dict[str, str]:
     return {"Action": name, **headers}
 
 
-def refusal(message: str) -> AmiRefused:
-    """Asterisk's words for no, as an error."""
+def refusal(message: str) -> AmiRefused | AmiAway:
+    """Asterisk's words for no, as an error. One that shuts down still answers, to each action the same."""
     known = message.lower()
+    if known.startswith("asterisk is shutting down"):
+        return AmiAway(message)
     if known.startswith(("no such channel", "channel does not exist", "channel not existent")):
         return NoSuchChannel(message)
     if known.startswith(("did not find context", "did not find extension", "did not find priority")):

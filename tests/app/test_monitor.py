@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -396,6 +396,25 @@ async def test_a_new_call_is_soon_listed_whole() -> None:
     await until(lambda: asterisk.lists_asked > 0)
     asterisk.carry_sound(asterisk.ring(CHANNEL), CALL, OURS)
     await until(lambda: row_of(monitor.live_calls()[0]).audio_address == OURS)
+    await monitor.close()
+
+
+async def test_a_caller_whom_the_agent_has_passed_on_is_looked_at_before_he_is_called_an_orphan() -> None:
+    """With least rights no event tells that the channel runs Queue instead of AudioSocket."""
+    asterisk, calls, clock = SimulatedAmi(), CallBook(), Clock()
+    monitor = Monitor(asterisk, calls, OURS, refresh_every_s=3600, settle_s=0.001, clock=clock)
+    await monitor.start()
+    uniqueid = asterisk.ring(CHANNEL)
+    asterisk.carry_sound(uniqueid, CALL, OURS)
+    calls.note(CALL, CallStarted(Call(CALL, channel=CHANNEL)))
+    await until(lambda: row_of(monitor.live_calls()[0]).audio_address == OURS)
+    listed = asterisk.lists_asked
+    calls.note(CALL, CallEnded(HungUp()))
+    asterisk.live[uniqueid] = replace(asterisk.live[uniqueid], application="Queue", data="conseillers")
+    assert monitor.alarms() == []
+    await until(lambda: asterisk.lists_asked > listed)
+    clock.now_s += 60
+    assert monitor.alarms() == []
     await monitor.close()
 
 

@@ -50,6 +50,8 @@ class AmiSimulator:
     port: int = 0
     frozen: bool = False
     """Connections are taken (by the kernel, as it were) and nothing is answered."""
+    shutting_down: bool = False
+    """It waits for the last call to end."""
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
@@ -110,6 +112,8 @@ class AmiSimulator:
 
     def _answer(self, action: Headers) -> bytes:
         asked = action["action"]
+        if self.shutting_down:
+            return self._no(action, "Asterisk is shutting down")
         if asked in self.forbidden:
             return self._no(action, "Permission denied")
         match asked:

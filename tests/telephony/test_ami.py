@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from telephony import ami
 from telephony.ami import (
+    AmiAway,
     AmiEvent,
     AmiRefused,
     Booted,
@@ -284,9 +285,10 @@ def test_a_value_that_would_start_another_action_is_never_sent(value: str) -> No
         ("Did not find extension NOPE@handover-queue", NoSuchExtension),
         ("Did not find context nosuch", NoSuchExtension),
         ("Permission denied", AmiRefused),
+        ("Asterisk is shutting down", AmiAway),
     ],
 )
-def test_asterisks_words_for_no_have_their_error(message: str, kind: type[AmiRefused]) -> None:
+def test_asterisks_words_for_no_have_their_error(message: str, kind: type[AmiRefused | AmiAway]) -> None:
     error = refusal(message)
     assert type(error) is kind
     assert str(error) == message

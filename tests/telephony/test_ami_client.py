@@ -306,6 +306,22 @@ async def test_a_shutdown_is_noticed_and_the_link_comes_back_by_itself(asterisk:
         assert len(await link.channels()) == 1
 
 
+async def test_an_asterisk_that_is_shutting_down_is_away_and_nothing_is_refused(
+    asterisk: AmiSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with linked(asterisk, NERVOUS) as (link, watcher):
+        await up(link)
+        asterisk.shutting_down = True
+        with pytest.raises(AmiAway, match="shutting down"):
+            await link.trunks()
+        await until(lambda: asterisk.connections > 2)
+        assert link.state is AmiState.AWAY
+        asterisk.shutting_down = False
+        await up(link)
+        assert watcher.states == [AmiState.UP, AmiState.AWAY, AmiState.UP]
+    assert warnings(caplog) == ["ami.away"]
+
+
 async def test_what_was_asked_while_away_fails_at_once_and_is_never_done(asterisk: AmiSimulator) -> None:
     asterisk.extensions.add(("hand-over", "201"))
     async with linked(asterisk) as (link, _):
