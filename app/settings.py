@@ -115,7 +115,7 @@ class Speech(_Concern):
 
     model_config = SettingsConfigDict(env_prefix="SPEECH_")
 
-    voice: str = Field("fr", description="espeak-ng's voice")
+    voice: str = Field("fr+f3", description="espeak-ng's voice: a language, and a variant such as +f3 or +m3")
     words_per_minute: int = Field(165, ge=80, le=300, description="pace of the voice")
     lines_file: Path | None = Field(
         None,

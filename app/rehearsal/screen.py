@@ -192,11 +192,7 @@ class Screen:
         self._waits(verdict)
         for number, scene in enumerate(verdict.scenes, 1):
             for fault in scene.faults:
-                self._wrapped(
-                    [("✗ ", BAD), (f"turn {number}, {scene.cue.title}: ", BAD)],
-                    fault,
-                    "",
-                )
+                self._wrapped([(f"✗ turn {number}, {scene.cue.title}: ", BAD)], fault, "")
         for fault in verdict.faults:
             self._wrapped([("✗ ", BAD)], fault, "")
 

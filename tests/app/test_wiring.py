@@ -14,6 +14,7 @@ from audio.providers import ProviderUnavailable
 from graph.heard import CallBegins
 from knowledge.retriever import KnowledgeUnavailable
 from telephony.ami import AmiState
+from tests.audio.providers import tiny_whisper
 from tests.simulators.ami import SECRET, AmiSimulator
 from tests.telephony.waiting import until
 from tools.backoffice_demo import DemoDataInvalid
@@ -84,6 +85,11 @@ async def test_with_a_groq_key_speech_is_transcribed_by_groq(settings: Settings)
 async def test_a_groq_key_goes_before_a_local_model(settings: Settings, tmp_path: Path) -> None:
     both = changed(changed(settings, "groq", api_key=SecretStr("gsk")), "whisper", model=str(tmp_path))
     assert (await chosen_ear(both)).startswith("groq")
+
+
+async def test_with_a_whisper_folder_speech_is_transcribed_here(settings: Settings, tmp_path: Path) -> None:
+    model = tiny_whisper.make(tmp_path / "tiny", ["Bonjour."])
+    assert await chosen_ear(changed(settings, "whisper", model=str(model))) == "whisper:tiny"
 
 
 async def test_a_whisper_folder_that_is_none_is_said_at_the_start(settings: Settings, tmp_path: Path) -> None:

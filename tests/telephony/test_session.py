@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from audio.endpointing import Expecting
+from audio.endpointing import Expecting, Utterance
 from audio.pcm import FRAME_MS, SILENCE_FRAME
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
@@ -74,9 +74,11 @@ async def call(
     given: Services | None = None,
     *,
     connected: bool = True,
+    ears: ScriptedStt | None = None,
 ) -> AsyncIterator[Scene]:
     """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
-    phone, journal, ears = Phone(), MemoryJournal(), ScriptedStt(transcripts)
+    phone, journal = Phone(), MemoryJournal()
+    ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = Dialogue(build_graph(given or services()), InMemorySaver())
     session = Session(CALL, phone.line, dialogue, ears, voice, journal, keys_patience_s=0.05)
@@ -313,6 +315,39 @@ async def test_a_caller_who_hangs_up_leaves_nothing_behind(stage: str) -> None:
         if stage == "while keying":
             scene.phone.line.digit_in("1")
             await scene.phone.waits(40)
+        scene.phone.line.closed("the caller hung up")
+        assert await scene.outcome() == CallerLeft()
+    assert asyncio.all_tasks() == before
+    assert scene.dialogue._locks == {}
+
+
+class DeafStt(ScriptedStt):
+    """A service that never answers."""
+
+    async def transcribe(self, utterance: Utterance, expecting: Expecting) -> Transcript:
+        self.heard.append(utterance)
+        await asyncio.Event().wait()
+        raise AssertionError("nobody waits for this")
+
+
+async def test_a_caller_who_hangs_up_while_he_is_transcribed_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    async with call(ears=DeafStt([])) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        assert len(scene.ears.heard) == 1
+        scene.phone.line.closed("the caller hung up")
+        assert await scene.outcome() == CallerLeft()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_caller_who_hangs_up_while_the_voice_is_being_made_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    voice = SlowVoice(ms_per_character=20)
+    async with call(["quels sont vos horaires"], voice) as scene:
+        await scene.phone.hears_the_agent_out()
+        voice.hold()
+        await scene.says()
         scene.phone.line.closed("the caller hung up")
         assert await scene.outcome() == CallerLeft()
     assert asyncio.all_tasks() == before
