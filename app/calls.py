@@ -12,6 +12,7 @@ from typing import Literal
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     NodePassed,
@@ -44,6 +45,10 @@ class CallStatus:
     heard_silence_ms: float | None = None
     """What the caller waited for the last answer."""
     failures: int = 0
+    identified: bool = False
+    """Whether identity was proven in this call."""
+    channel: str = ""
+    """Asterisk's, while it was begun; empty for a text call."""
 
 
 class CallBook:
@@ -77,8 +82,9 @@ class CallBook:
         """See :class:`telephony.journal.Journal`."""
         status = self.announce(call_id)
         match event:
-            case CallStarted():
+            case CallStarted(call):
                 status.phase, status.began_at_s, status.ended_at_s = "live", self._clock(), None
+                status.channel = call.channel
             case TurnHeard():
                 status.turns += 1
                 status.nodes = []
@@ -86,6 +92,8 @@ class CallBook:
                 status.nodes.append(node)
             case TurnTimed(times):
                 status.heard_silence_ms = times.heard_silence_ms
+            case CallerIdentified():
+                status.identified = True
             case StageFailed():
                 status.failures += 1
             case CallEnded(outcome):

@@ -22,6 +22,7 @@ from graph.heard import CallBegins, Heard, Keys, Quiet, Words
 from telephony.call import CallId
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     NodePassed,
@@ -106,6 +107,8 @@ class LogJournal:
                 )
             case RecordingRefused():
                 self._info("recording.refused", call_id)
+            case CallerIdentified():  # not as whom
+                self._info("caller.identified", call_id)
             case StageFailed(component, error):
                 self._log.warning("stage.failed", extra={"call_id": call_id, **_failure(component, error)})
             case CallEnded(outcome):

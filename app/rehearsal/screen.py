@@ -23,6 +23,7 @@ from graph.heard import CallBegins, Words
 from telephony.call import CallId
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     NodePassed,
@@ -173,7 +174,7 @@ class Screen:
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
             case StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
-            case CallStarted() | TurnTimed() | CallEnded():
+            case CallStarted() | TurnTimed() | CallerIdentified() | CallEnded():
                 pass
 
     # after the call

@@ -14,6 +14,7 @@ from graph.heard import CallBegins, Heard, Keys, Quiet, Words
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     NodePassed,
@@ -99,7 +100,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted():
+            case CallStarted() | CallerIdentified():
                 pass
             case _ if not self.turns:
                 if isinstance(event, StageFailed):  # the ear failed before anything was heard

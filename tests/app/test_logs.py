@@ -15,6 +15,7 @@ from graph.heard import CallBegins, Keys, Quiet, Words
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     NodePassed,
@@ -139,6 +140,7 @@ EVENTS: list[tuple[CallEvent, str]] = [
         ),
     ),
     (RecordingRefused(), "recording.refused"),
+    (CallerIdentified(), "caller.identified"),
     (CallEnded(HungUp()), "call.ended outcome=HungUp"),
     (CallEnded(Transferred("vie", "asked", "Madame Moreau", "10078821")), "call.ended outcome=Transferred"),
 ]

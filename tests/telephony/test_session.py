@@ -20,6 +20,7 @@ from graph.reply import Reply
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallStarted,
     MemoryJournal,
     RecordingRefused,
@@ -410,6 +411,19 @@ async def test_recording_refused_is_told_once_to_whoever_keeps_anything() -> Non
             await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
     assert scene.journal.events.count(RecordingRefused()) == 1
     assert await scene.dialogue.state(CALL.id) == {}, "nothing of this call is kept when it is over"
+
+
+async def test_that_the_caller_is_identified_is_told_once_and_not_as_whom() -> None:
+    async with call(["mon assurance vie", NUMBER, BORN, "quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        for _ in range(3):
+            assert CallerIdentified() not in scene.journal.events
+            await scene.says()
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+        assert CallerIdentified() in scene.journal.events
+        await scene.says()
+        await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+    assert scene.journal.events.count(CallerIdentified()) == 1
 
 
 async def test_every_answer_says_where_the_wait_went() -> None:
