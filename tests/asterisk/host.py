@@ -69,7 +69,7 @@ def fresh_environment(agents: str) -> dict[str, str]:
         "SIP_PORT": str(_free_port(socket.SOCK_DGRAM)),
         "RTP_FIRST": str(first_rtp_port),
         "RTP_LAST": str(first_rtp_port + RTP_PORTS),
-        "RTP_TIMEOUT_S": "5",
+        "RTP_TIMEOUT_S": "12",
         "TRUNK_KIND": "by-address",
         "TRUNK_HOST": f"{TRUNK}:{_free_port(socket.SOCK_DGRAM)}",
         "TRUNK_ADDRESSES": TRUNK,

@@ -30,7 +30,7 @@ from itertools import pairwise
 from typing import cast
 
 from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SILENCE_FRAME, frames
-from telephony.simulated_caller import WITHIN_MS, CallEnded, Heard, NotHeard, Said, is_loud
+from telephony.simulated_caller import WITHIN_MS, Background, CallEnded, Heard, NotHeard, Said, is_loud, mixed
 from tests.asterisk import rtp, sip
 from tests.asterisk.g711 import A_LAW, CODECS, Codec
 from tests.asterisk.sip import Address, Message
@@ -102,9 +102,9 @@ _QUIET = _Outgoing()
 class Call:
     """One call; see the module's text."""
 
-    def __init__(self, phone: "Phone", call_id: str, codec: Codec) -> None:
+    def __init__(self, user_agent: "Phone", call_id: str, codec: Codec) -> None:
         loop = asyncio.get_running_loop()
-        self.phone = phone
+        self.user_agent = user_agent
         self.call_id = call_id
         self.codec = codec
         self.answered: asyncio.Future[None] = loop.create_future()
@@ -118,6 +118,8 @@ class Call:
         """A dead line: no packet leaves, and nothing is said."""
         self.suppresses_silence = False
         """Packets leave while it speaks only, as with some phones."""
+        self.background: Background | None = None
+        """The noise around the caller."""
         self._outgoing: deque[_Outgoing] = deque()
         self._loud_ms: list[float] = []
         self._said = bytearray()
@@ -127,7 +129,7 @@ class Call:
         self._remote: Address | None = None
         self._sending: asyncio.Task[None] | None = None
         self._wakes: set[asyncio.Future[None]] = set()
-        self._socket = _rtp_socket(phone.ip)
+        self._socket = _rtp_socket(user_agent.ip)
         loop.add_reader(self._socket, self._receive)
         # what SIP keeps of a dialogue
         self.server: Address = ("", 0)
@@ -209,12 +211,17 @@ class Call:
         if self.ended.done():
             return
         if self.answered.done():
-            self.phone.request(self, "BYE")
+            self.user_agent.request(self, "BYE")
         else:
-            self.phone.request(self, "CANCEL")
+            self.user_agent.request(self, "CANCEL")
         self.end(EndedBy.US)
 
     # what is known of it
+
+    @property
+    def phone(self) -> "Call":
+        """The sound of the call, which :class:`telephony.simulated_asterisk.SimulatedCall` keeps apart."""
+        return self
 
     @property
     def clock_ms(self) -> float:
@@ -347,7 +354,7 @@ class Call:
                     sequence += 1
                 spoke = False
             elif not self.sends_nothing and not (leaving is _QUIET and self.suppresses_silence):
-                payload = self.codec.encode(leaving.frame)
+                payload = self.codec.encode(self._with_background(leaving.frame))
                 self._leave(rtp.Packet(self.codec.payload_type, sequence, stamp, payload, not spoke), source)
                 sequence, spoke = sequence + 1, True
             else:
@@ -356,6 +363,9 @@ class Call:
             stamp += SAMPLES
             ticks += 1
             await asyncio.sleep(max(0.0, self._answered_at + ticks * TICK_S - time.monotonic()))
+
+    def _with_background(self, frame: bytes) -> bytes:
+        return frame if self.background is None else mixed(frame, self.background())
 
     def _leave(self, packet: rtp.Packet, source: int) -> None:
         if self._remote is not None:
