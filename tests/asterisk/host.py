@@ -66,18 +66,18 @@ def fresh_environment(agents: str) -> dict[str, str]:
     first_rtp_port = SystemRandom().randrange(10_000, 32_000, 2)  # below what the kernel hands out itself
     return {
         "SERVER_ADDRESS": SERVER,
-        "SIP_PORT": str(_free_port(socket.SOCK_DGRAM)),
+        "SIP_PORT": str(free_port(socket.SOCK_DGRAM)),
         "RTP_FIRST": str(first_rtp_port),
         "RTP_LAST": str(first_rtp_port + RTP_PORTS),
         "RTP_TIMEOUT_S": "12",
         "TRUNK_KIND": "by-address",
-        "TRUNK_HOST": f"{TRUNK}:{_free_port(socket.SOCK_DGRAM)}",
+        "TRUNK_HOST": f"{TRUNK}:{free_port(socket.SOCK_DGRAM)}",
         "TRUNK_ADDRESSES": TRUNK,
         "TRUNK_USER": "0033123456789",
         "TRUNK_PASSWORD": secrets.token_urlsafe(12),
         "ADVISER_201_PASSWORD": secrets.token_urlsafe(12),
         "ADVISER_202_PASSWORD": secrets.token_urlsafe(12),
-        "AMI_PORT": str(_free_port(socket.SOCK_STREAM)),
+        "AMI_PORT": str(free_port(socket.SOCK_STREAM)),
         "AMI_SECRET": secrets.token_urlsafe(12),
         "AGENTS": agents,
         "RETURN_S": "30",  # until a killed agent has loaded its models again, on a busy machine
@@ -213,7 +213,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(DOWN_WITHIN_S)
 
 
-def _free_port(kind: socket.SocketKind) -> int:
+def free_port(kind: socket.SocketKind) -> int:
+    """A port of this machine that nobody has."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((SERVER, 0))
         return int(probe.getsockname()[1])

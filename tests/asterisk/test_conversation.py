@@ -87,7 +87,7 @@ async def test_the_voice_stops_when_the_caller_speaks(
     measured("the voice stops after the caller's first packet of speech", told)
     interruptions = [turn.interruption for turn in agent.transcripts.only.turns if turn.interruption]
     assert len(interruptions) == len(stopped_after_ms)
-    # Packets are timed by the kernel, and the middle one of three counts: one pause of the machine is no fault.
+    # The kernel times the packets, and the middle one of three counts: one pause of the machine is no fault.
     assert median(stopped_after_ms) < STOPS_WITHIN_MS
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
-import os
+import socket
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,22 +38,44 @@ class Belongings:
     audio_legs: int
     beats: int
     locks: int
-    temporary_files: frozenset[str]
+    files: frozenset[Path]
+    """In the agent's data folder and in the folder for temporary files, which is the test's own."""
 
 
 def belongings(agent: Agent) -> Belongings:
     gc.collect()  # a socket that nobody holds any more is closed when Python notices
     parts = agent.service.agent
-    descriptors = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")[:-1]]
     return Belongings(
         tasks=len(asyncio.all_tasks()),
-        sockets=sum(target.startswith("socket:") for target in descriptors),
+        sockets=len(open_sockets()),
         calls=len(parts.switchboard.live()),
         audio_legs=len(parts.media.legs),
         beats=len(parts.metronome),
         locks=len(parts.dialogue._locks),
-        temporary_files=frozenset(os.listdir(tempfile.gettempdir())),
+        files=frozenset(
+            path
+            for folder in (parts.settings.application.data_folder, Path(tempfile.gettempdir()))
+            for path in folder.rglob("*")
+        ),
     )
+
+
+def open_sockets() -> list[str]:
+    """The sockets of this process, as the kernel names them."""
+    targets: list[str] = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that this listing needed
+            targets.append(str(descriptor.readlink()))
+    return [target for target in targets if target.startswith("socket:")]
+
+
+@pytest.fixture
+def temporary_files(tmp_path: Path) -> Iterator[None]:
+    """A folder for temporary files that nobody else on this machine writes to."""
+    usual, tempfile.tempdir = tempfile.tempdir, str(tmp_path / "tmp")
+    Path(tempfile.tempdir).mkdir()
+    yield
+    tempfile.tempdir = usual
 
 
 async def at_once(call: Call, _: bytes) -> None:
@@ -109,7 +132,7 @@ MOMENTS: tuple[Leave, ...] = (
 
 
 async def test_a_caller_may_leave_at_any_moment_and_nothing_of_him_stays(
-    asterisk: Asterisk, agent: Agent, voice: TextToSpeech, measured: Measure
+    asterisk: Asterisk, temporary_files: None, agent: Agent, voice: TextToSpeech, measured: Measure
 ) -> None:
     question = await line(QUESTION, voice)
 
@@ -124,11 +147,6 @@ async def test_a_caller_may_leave_at_any_moment_and_nothing_of_him_stays(
         await until(lambda: call.heard_of)
         call.hang_up()
 
-    # The first call brings up what stays for the life of the process: worker threads, connections.
-    async with Phone.at(TRUNK) as phone:
-        await visit(phone, during_the_answer)
-        await until(lambda: not agent.service.agent.switchboard.live())
-    await settled(agent)
     before = belongings(agent)
     async with Phone.at(TRUNK) as phone:
         await asyncio.gather(given_up(phone), *(visit(phone, leave) for leave in MOMENTS))
@@ -168,8 +186,14 @@ async def test_a_stranger_gets_no_call_through(asterisk: Asterisk, agent: Agent)
     assert not agent.transcripts.calls
 
 
-def test_the_counting_sees_a_file(tmp_path: Path) -> None:
-    """The instrument itself: a file more in the temporary folder is seen."""
-    before = frozenset(os.listdir(tempfile.gettempdir()))
-    with tempfile.NamedTemporaryFile() as file:
-        assert frozenset(os.listdir(tempfile.gettempdir())) - before >= {Path(file.name).name}
+async def test_the_counting_sees_a_socket_a_task_and_a_file_that_stay(
+    temporary_files: None, asterisk: Asterisk, agent: Agent
+) -> None:
+    before = belongings(agent)
+    with socket.socket(), tempfile.NamedTemporaryFile():
+        task = asyncio.create_task(asyncio.sleep(60))
+        during = belongings(agent)
+        task.cancel()
+    assert during.sockets == before.sockets + 1
+    assert during.tasks == before.tasks + 1
+    assert len(during.files) == len(before.files) + 1
