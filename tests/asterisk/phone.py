@@ -461,8 +461,11 @@ class Phone(asyncio.DatagramProtocol):
         self._own(self._repeat(call, invite))
         return call
 
-    async def register(self, password: str, server: Address, within_s: float = 5.0) -> None:
-        """Tell ``server`` where ``user`` is reached. Raises :class:`NotRegistered`, TimeoutError."""
+    async def register(self, password: str, server: Address, for_s: int = 600, within_s: float = 5.0) -> None:
+        """Tell ``server`` where ``user`` is reached; with 0 seconds, that he no longer is.
+
+        Raises :class:`NotRegistered`, TimeoutError.
+        """
         uri, call_id, tag = f"sip:{server[0]}:{server[1]}", secrets.token_hex(8), secrets.token_hex(4)
         answers = self._responses[call_id] = asyncio.Queue()
         proof: list[tuple[str, str]] = []
@@ -475,7 +478,7 @@ class Phone(asyncio.DatagramProtocol):
                 ("Call-ID", call_id),
                 ("CSeq", f"{attempt} REGISTER"),
                 ("Contact", f"<sip:{self.user}@{self.ip}:{self.port}>"),
-                ("Expires", "600"),
+                ("Expires", str(for_s)),
                 *proof,
             ]
             self._transport.sendto(sip.compose(f"REGISTER {uri} SIP/2.0", headers), server)
