@@ -10,6 +10,8 @@ and 175 MB afterwards.
 The tree is shared by all checkouts of this user and never written to once it is complete; a lock lets one
 of them make it while the others wait. To update, remove the folder.
 
+``python -m tests.asterisk.debian`` makes the tree ahead of the tests, whose time is limited one by one.
+
 Environment: ``ASTERISK_TEST_FOLDER`` (where trees and downloads are kept), ``ASTERISK_TEST_ARCHIVE`` (a
 Debian archive other than the host's).
 """
@@ -240,3 +242,7 @@ def _run(command: Sequence[str], within_s: float, environment: Mapping[str, str]
     if ended.returncode:
         raise CannotInstall(f"{' '.join(command[:3])} failed: {(ended.stderr or ended.stdout)[-2000:]}")
     return ended.stdout
+
+
+if __name__ == "__main__":
+    print(f"{installed().version()}, in {cache_folder()}")  # noqa: T201 - said to whoever waits for it

@@ -126,7 +126,8 @@ class Call:
         self._last_key_stamp = -1
         self._answered_at = 0.0
         self._ended_at_ms = 0.0
-        self._remote: Address | None = None
+        self.sound_to: Address | None = None
+        """Where the other side wants to hear."""
         self._sending: asyncio.Task[None] | None = None
         self._wakes: set[asyncio.Future[None]] = set()
         self._socket = _rtp_socket(user_agent.ip)
@@ -284,7 +285,7 @@ class Call:
         """Take over what the other side says of its sound."""
         agreed = sip.sound_of(body)
         if agreed is not None:
-            self._remote, self.codec = agreed
+            self.sound_to, self.codec = agreed
 
     def begin(self) -> None:
         """The call is answered: sound flows."""
@@ -368,8 +369,8 @@ class Call:
         return frame if self.background is None else mixed(frame, self.background())
 
     def _leave(self, packet: rtp.Packet, source: int) -> None:
-        if self._remote is not None:
-            self._socket.sendto(rtp.encode(packet, source), self._remote)
+        if self.sound_to is not None:
+            self._socket.sendto(rtp.encode(packet, source), self.sound_to)
 
     def _note(self, leaving: _Outgoing) -> None:
         at_ms = self.clock_ms
