@@ -15,6 +15,7 @@ from tests.asterisk.agent import Agent
 from tests.asterisk.conftest import Measure
 from tests.asterisk.host import TRUNK, Asterisk
 from tests.asterisk.phone import Call, Phone
+from tests.telephony.waiting import until
 
 pytestmark = pytest.mark.asterisk
 
@@ -52,7 +53,8 @@ async def test_the_keypad_identifies_a_caller(asterisk: Asterisk, agent: Agent, 
         await call.press(f"{number}#")
         await heard_out(call)
         await call.press(f"{birth_date}#")
-        await heard_out(call)
+        await call.hear_speech()
+        await until(lambda: "contract.value" in agent.transcripts.only.said())
         call.hang_up()
     transcript = agent.transcripts.only
     keyed = [turn.text for turn in transcript.turns if turn.how == "keys"]

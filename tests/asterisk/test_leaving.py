@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 
 from app.rehearsal.caller import line
 from audio.tts import TextToSpeech
-from telephony.call import CallerLeft
+from telephony.call import CallerLeft, NoAudio
 from tests.asterisk.agent import Agent
 from tests.asterisk.conftest import Measure
 from tests.asterisk.host import TRUNK, Asterisk
@@ -154,8 +155,10 @@ async def test_a_caller_may_leave_at_any_moment_and_nothing_of_him_stays(
     await settled(agent)
     after = belongings(agent)
     assert after == before
-    outcomes = {type(transcript.outcome) for transcript in agent.transcripts.calls.values()}
-    assert outcomes == {CallerLeft}
+    outcomes = Counter(type(transcript.outcome) for transcript in agent.transcripts.calls.values())
+    # Who left before his sound had come is unknown to the session, or noted as one without sound.
+    assert outcomes[CallerLeft] >= len(MOMENTS) - 1
+    assert outcomes.keys() <= {CallerLeft, NoAudio}
     measured("callers who left at another moment each", f"{len(MOMENTS) + 1}; left behind: nothing")
 
 
