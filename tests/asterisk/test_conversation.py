@@ -19,9 +19,9 @@ from tests.telephony.waiting import until
 
 pytestmark = pytest.mark.asterisk
 
-MY_CONTRACT = "Bonjour… je voudrais savoir combien j'ai sur mon assurance vie."
-A_LONG_ANSWER = "Oui. Quels sont les impôts, si je retire de l'argent après huit ans ?"
-ANOTHER_QUESTION = "Non, attendez… et si je retire avant huit ans, combien je paie ?"
+MY_CONTRACT = "Oui bonjour, je voudrais savoir… combien j'ai sur mon assurance vie."
+A_LONG_ANSWER = "Et quels sont les impôts, si je retire de l'argent après huit ans ?"
+ANOTHER_QUESTION = "Attendez, attendez… et si je retire avant huit ans, combien je paie ?"
 GOODBYE = "Non merci, au revoir."
 
 STOPS_WITHIN_MS = 300

@@ -23,8 +23,8 @@ from tests.telephony.waiting import until
 
 pytestmark = pytest.mark.asterisk
 
-QUESTION = "Oui. Quels sont les impôts, si je retire de l'argent après huit ans ?"
-MY_CONTRACT = "Bonjour… je voudrais savoir combien j'ai sur mon assurance vie."
+QUESTION = "Et quels sont les impôts, si je retire de l'argent après huit ans ?"
+MY_CONTRACT = "Oui bonjour, je voudrais savoir… combien j'ai sur mon assurance vie."
 
 Leave = Callable[[Call, bytes], Awaitable[None]]
 
