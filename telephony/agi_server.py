@@ -2,21 +2,59 @@
 
 Asterisk connects, says who rings, and then takes orders. ``EXEC AudioSocket`` makes it connect the
 call's sound to the media server and blocks this leg until the sound has ended; the session talks with
-the caller meanwhile. Then the outcome is told to the dialplan and carried out.
+the caller meanwhile. Then the outcome is carried out. People who cannot be reached give the caller
+back: the same leg carries sound again, and the same dialogue goes on.
 
-=============  ==========================================================  ==========================
-outcome        variables set                                               then
-=============  ==========================================================  ==========================
-HungUp         VOICEBOT_OUTCOME=hungup                                     HANGUP
-Transferred    VOICEBOT_OUTCOME=transfer, VOICEBOT_QUEUE, VOICEBOT_REASON, EXEC Queue
-               VOICEBOT_SUMMARY, VOICEBOT_CUSTOMER
-NoAudio        VOICEBOT_OUTCOME=noaudio                                    the dialplan goes on
-CallerLeft     VOICEBOT_OUTCOME=callerleft (refused on a dead channel)     nothing
-=============  ==========================================================  ==========================
+**The contract with the dialplan.** ``AGI(agi://host:port/agent[,UUID])``. Behind it stands what to do by
+``VOICEBOT_OUTCOME``, and people in the end. The agent clears the variable when it takes a call.
 
-A dialplan has a Queue behind ``AGI()``: when this process dies or a session fails no variable is set,
-and the caller reaches people. ``noaudio`` is for the same Queue: the caller is there, unheard. That
-includes a connection which broke in mid-call, which looks to the session as if the caller had left.
+==============  =============================================  =========================================
+OUTCOME         the agent                                      the dialplan behind ``AGI()``
+==============  =============================================  =========================================
+(empty)         broke off: its process died (AGISTATUS         says a short sentence, enters ``AGI()``
+                SUCCESS), or never answered (FAILURE)          again, this worker or another; after
+                                                               some times people
+``draining``    takes no new calls (not answered, no sound)    the next worker, or people
+``hungup``      said goodbye and hung up                       nothing
+``transfer``    was passing the caller on and died             DIALSTATUS ANSWER or QUEUESTATUS CONTINUE:
+                                                               people have talked with him, ``Hangup()``;
+                                                               else ``AGI()`` again: he gets his choice
+``transferred`` passed him on; that talk is over; hung up      nothing
+``callerleft``  found the caller gone                          nothing
+``noaudio``     has the caller on the line but hears nothing   ``AGI()`` again once, or people
+==============  =============================================  =========================================
+
+*Entering again.* A call is known by ``VOICEBOT_CALL_ID``, a UUID that the agent sets when it takes the
+call: the argument of ``AGI()`` if it is a UUID, else a fresh one. It stays on the channel, so whoever
+enters ``AGI()`` again on the same channel, with or without the argument, goes on with the same dialogue;
+what was verified in this call stays verified. Leave ``VOICEBOT_OUTCOME`` as it is when entering again after
+``transfer``: it tells that people were not reached.
+
+*People.* A desk is called as in ``graph``: ``conseillers``, ``sinistres``, ``vie``. Set before they are rung,
+with ``__``, so that the adviser's channel inherits them: ``VOICEBOT_QUEUE`` (the desk), ``VOICEBOT_EXTENSION``
+(when the settings name one for the desk), ``VOICEBOT_REASON`` (``asked``, ``not_understood``,
+``not_identified``, ``adviser_needed``, ``unavailable``, ``unknown``, ``technical``), ``VOICEBOT_SUMMARY`` (one
+line, French), ``VOICEBOT_CUSTOMER`` (8 digits; empty unless identity was proven in this call). How they are
+rung is :class:`telephony.handover.HandoverPlan`:
+
+- a queue, blind: ``EXEC Queue <desk>,c,,,<wait>``; reached means QUEUESTATUS CONTINUE;
+- an extension, blind: ``EXEC Dial Local/<extension>@<context>/n,<wait>,mg``; reached means DIALSTATUS ANSWER;
+- attended: ``EXEC Dial Local/<extension or desk>@voicebot-attended/n,<wait>,mg``. The adviser hears the
+  summary first, and presses 1 to take the call or 2 to refuse; the caller hears music until then. The
+  dialplan brings (tried on Asterisk 22.10, with a phone and with a queue in ``hand-over``)::
+
+    [voicebot-attended]
+    exten => _[a-z0-9]!,1,Dial(Local/${EXTEN}@hand-over/n,${VOICEBOT_WAIT_S},U(voicebot-whisper^${VOICEBOT_WHISPER}))
+     same => n,Hangup(${IF($["${DIALSTATUS}" = "BUSY"]?17:19)})
+    [voicebot-whisper]                       ; on the adviser's channel, before the two are connected
+    exten => s,1,AGI(${ARG1})
+     same => n,Return()
+
+  In ``hand-over`` stands one extension per desk or phone, which must not answer by itself nor play anything
+  when nobody is there, but ``Hangup(17)`` or ``Hangup(19)``. ``VOICEBOT_WHISPER`` is ``agi://…/whisper`` at the
+  worker that has the call. That leg leaves ``GOSUB_RESULT=BUSY`` on the adviser's channel when he refuses,
+  and on the caller's channel ``VOICEBOT_ADVISER``: ``listening``, then ``accepted`` or ``refused``. When the
+  worker is gone, ``AGI()`` fails and the two are connected without a summary: better than nobody.
 
 panoramisk 1.4 serves, with :class:`Request` and :class:`Application` around it. They cure: a port
 check that froze the event loop; a lost connection seen as a ValueError; HANGUP taken for an answer, and
