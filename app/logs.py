@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from graph.heard import CallBegins, Heard, Keys, Quiet, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallId
 from telephony.journal import (
     CallEnded,
@@ -167,6 +167,10 @@ def _measured(heard: Heard) -> tuple[str, int]:
             return "keys", len(digits)
         case Quiet():
             return "quiet", 0
+        case Resumed():
+            return "resumed", 0
+        case NotReached(why):
+            return f"not_reached_{why}", 0
 
 
 def _value(value: object) -> str:

@@ -8,9 +8,10 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from telephony.switchboard import Switchboard
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
 from tools.backoffice_http import HttpBackoffice
+from tools.call_backs import FileCallBacks
 from tools.gate import MIN_KEY_BYTES, Gate
 
 if TYPE_CHECKING:  # imported when chosen, by the table of providers
@@ -83,9 +85,16 @@ class Mind:
     """What was chosen, by port."""
 
 
+def _this_moment() -> datetime:
+    return datetime.now(UTC)
+
+
 @asynccontextmanager
-async def open_mind(settings: Settings) -> AsyncIterator[Mind]:
-    """The dialogue alone: for the text chat, and within :func:`open_agent`."""
+async def open_mind(settings: Settings, now: Callable[[], datetime] = _this_moment) -> AsyncIterator[Mind]:
+    """The dialogue alone: for the text chat, and within :func:`open_agent`.
+
+    ``now`` decides whether people are there; replays fix it.
+    """
     async with AsyncExitStack() as stack:
         backoffice = await _backoffice(settings, stack)
         knowledge = await _knowledge(settings, stack)
@@ -93,12 +102,23 @@ async def open_mind(settings: Settings) -> AsyncIterator[Mind]:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
         checkpointer = await stack.enter_async_context(open_checkpoints(path))
         gate = Gate(backoffice, _identity_key(settings))
-        dialogue = Dialogue(build_graph(Services(backoffice, gate, knowledge, classifier)), checkpointer)
+        call_backs = settings.application.data_folder / "callbacks.jsonl"
+        services = Services(
+            backoffice=backoffice,
+            gate=gate,
+            retriever=knowledge,
+            classifier=classifier,
+            call_backs=FileCallBacks(call_backs),
+            hours=settings.opening.hours(),
+            now=now,
+        )
+        dialogue = Dialogue(build_graph(services), checkpointer)
         host = settings.knowledge.host
         parts = {
             "back office": settings.insurance.api_base_url or "fictional customers",
             "knowledge": f"Qdrant at {host}" if host else "Qdrant inside",
             "checkpoints": path,
+            "call-backs": str(call_backs),
         }
         yield Mind(dialogue, knowledge, parts)
 

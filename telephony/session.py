@@ -29,7 +29,7 @@ from audio.stt import SpeechToText, SttFailed
 from audio.tts import TextToSpeech, TtsFailed, sentences
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, Quiet, Words
-from graph.reply import HangUp, Listen, NodeRan, Say, StopRecording, Transfer
+from graph.reply import Awaited, HangUp, Listen, NodeRan, Say, StopRecording, Transfer
 from prompts import load
 from telephony.call import Call, CallerLeft, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
@@ -296,7 +296,7 @@ class Session:
                         case NodeRan(node, took_ms):
                             self._note(NodePassed(node, took_ms))
                         case Listen(awaited):
-                            self._expecting = Expecting(awaited)
+                            self._expecting = _expecting(awaited)
                             self._line.ear.expect(self._expecting)
                         case Transfer(queue, reason, summary, customer_number):
                             turn.outcome = Transferred(queue, reason, summary, customer_number)
@@ -404,6 +404,11 @@ class Session:
 
     def _note(self, event: CallEvent) -> None:
         self._journal.note(self._call.id, event)
+
+
+def _expecting(awaited: Awaited) -> Expecting:
+    """What the ear is told: among a few things people choose in their own words."""
+    return Expecting.OPEN if awaited == "choice" else Expecting(awaited)
 
 
 def _joined(before: TurnEnded | None, ended: TurnEnded) -> TurnEnded:
