@@ -21,8 +21,10 @@ from typing import TextIO
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallId
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -108,6 +110,10 @@ class LogJournal:
                 self._info("recording.refused", call_id)
             case StageFailed(component, error):
                 self._log.warning("stage.failed", extra={"call_id": call_id, **_failure(component, error)})
+            case CallPassedOn(to):  # not the summary
+                self._info("call.passed_on", call_id, queue=to.queue, reason=to.reason)
+            case CallCameBack(why):
+                self._info("call.came_back", call_id, why=why)
             case CallEnded(outcome):
                 self._info("call.ended", call_id, outcome=type(outcome).__name__)
 

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+from telephony.handover import HandoverPlan
 from tools.opening_hours import OpeningHours
 
 ENV_FILE = Path(".env")
@@ -37,6 +38,9 @@ class Application(_Concern):
         SecretStr(""), description="key of the HTTP API; empty: one is made at each start and shown once"
     )
     data_folder: Path = Field(Path("var"), description="where the agent keeps its files")
+    drain_timeout_s: float = Field(
+        300, ge=0, description="longest wait for calls under way when told to stop; a second signal ends it"
+    )
 
 
 class Logging(_Concern):
@@ -166,6 +170,40 @@ class OpeningTimes(_Concern):
         return OpeningHours(self.opens_at, self.closes_at, days)
 
 
+class Handover(_Concern):
+    """How callers are passed on to people."""
+
+    model_config = SettingsConfigDict(env_prefix="TRANSFER_")
+
+    mode: Literal["blind", "attended"] = Field(
+        "blind", description="attended: the adviser hears the summary first, and takes the call or refuses it"
+    )
+    extensions: str = Field(
+        "", description="desks that are an extension, not a queue: vie=201,sinistres=202,conseillers=203"
+    )
+    context: str = Field("hand-over", description="context of the dialplan that has those extensions")
+    wait_s: int = Field(60, ge=1, description="how long the caller waits for people before he is asked again")
+    adviser_leg: str = Field(
+        "", description="subroutine for Queue to run on an adviser's channel before it rings: adviser-leg^s^1"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_dialled(self) -> Self:
+        self.plan()
+        return self
+
+    def plan(self) -> HandoverPlan:
+        """The same for the line. Raises ``ValueError`` for what no dialplan could have."""
+        pairs = [pair.partition("=") for pair in self.extensions.split(",") if pair.strip()]
+        return HandoverPlan(
+            attended=self.mode == "attended",
+            extensions={desk.strip(): extension.strip() for desk, _, extension in pairs},
+            context=self.context,
+            wait_s=self.wait_s,
+            adviser_leg=self.adviser_leg,
+        )
+
+
 class Knowledge(_Concern):
     """Where the answers to general questions are searched."""
 
@@ -200,6 +238,7 @@ class Settings:
     voice_activity: VoiceActivity
     insurance: Insurance
     opening: OpeningTimes
+    handover: Handover
     knowledge: Knowledge
     checkpoints: Checkpoints
 

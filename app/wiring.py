@@ -125,16 +125,19 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = _this_mome
 
 @asynccontextmanager
 async def open_agent(
-    settings: Settings, journals: Sequence[Journal] = (), tick_ms: float = 20.0
+    settings: Settings,
+    journals: Sequence[Journal] = (),
+    tick_ms: float = 20.0,
+    now: Callable[[], datetime] = _this_moment,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
-    life (tests only). Raises what the parts raise when they cannot be set up, and OSError when a port
-    is taken.
+    life, ``now`` decides whether people are there (both for tests and replays). Raises what the parts
+    raise when they cannot be set up, and OSError when a port is taken.
     """
     async with AsyncExitStack() as stack:
-        mind = await stack.enter_async_context(open_mind(settings))
+        mind = await stack.enter_async_context(open_mind(settings, now))
         voice = _voice(settings)
         ears = await _ears(settings, stack)
         calls = CallBook()
@@ -147,7 +150,8 @@ async def open_agent(
         await media.start()
         stack.push_async_callback(media.close)
         audio_address = (line.audio_address or _reachable(line.audio_host), media.port)
-        agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address)
+        plan = settings.handover.plan()
+        agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address, plan=plan)
         await agi.start()
         stack.push_async_callback(agi.close)
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}

@@ -74,14 +74,14 @@ def encode_environment(environment: Environment, encoding: str = "utf-8") -> byt
     return "".join(f"{name}: {value}\n" for name, value in environment.items()).encode(encoding) + b"\n"
 
 
-def call_of(environment: Environment, fresh_id: CallId) -> Call:
+def call_of(environment: Environment, fresh_id: CallId, known_id: CallId | None = None) -> Call:
     """The call that an environment announces.
 
-    Its id is the first argument of ``AGI()`` when the dialplan gave a UUID there, else ``fresh_id``.
-    What Asterisk calls ``unknown`` is empty.
+    Its id is ``known_id`` if it has one already; else the first argument of ``AGI()`` when the dialplan
+    gave a UUID there, else ``fresh_id``. What Asterisk calls ``unknown`` is empty.
     """
     return Call(
-        id=_uuid_or(environment.get("agi_arg_1", ""), fresh_id),
+        id=known_id or uuid_of(environment.get("agi_arg_1", "")) or fresh_id,
         caller=_known(environment, "agi_callerid"),
         called=_known(environment, "agi_dnid") or _known(environment, "agi_extension"),
         channel=_known(environment, "agi_channel"),
@@ -93,11 +93,12 @@ def _known(environment: Environment, name: str) -> str:
     return "" if value == "unknown" else value
 
 
-def _uuid_or(text: str, fresh_id: CallId) -> CallId:
+def uuid_of(text: str) -> CallId | None:
+    """The id that a text is; None when it is no UUID."""
     try:
         return CallId(str(UUID(text)))
     except ValueError:
-        return fresh_id
+        return None
 
 
 # Commands

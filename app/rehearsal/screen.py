@@ -22,8 +22,10 @@ from app.rehearsal.verdict import Recording, Scene, Verdict, Wait, voice_stops_m
 from graph.heard import CallBegins, Words
 from telephony.call import CallId
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -173,7 +175,7 @@ class Screen:
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
             case StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
-            case CallStarted() | TurnTimed() | CallEnded():
+            case CallStarted() | CallPassedOn() | CallCameBack() | TurnTimed() | CallEnded():
                 pass
 
     # after the call

@@ -13,8 +13,10 @@ from typing import Literal, TypedDict, assert_never
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -99,7 +101,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted():
+            case CallStarted() | CallPassedOn() | CallCameBack():
                 pass
             case _ if not self.turns:
                 if isinstance(event, StageFailed):  # the ear failed before anything was heard

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from app import settings as configuration
 from app.settings import SettingsInvalid
 from audio.endpointing import PATIENCE_MS, Expecting
+from telephony.handover import HandoverPlan
 from tools.opening_hours import OpeningHours
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -96,6 +97,9 @@ def test_a_path_through_a_file_is_named(tmp_path: Path) -> None:
         ("INSURANCE_API_TIMEOUT_MS", "2 s"),
         ("QDRANT_PORT", "0"),
         ("OPENING_OPENS_AT", "nine"),
+        ("APP_DRAIN_TIMEOUT_S", "-1"),
+        ("TRANSFER_MODE", "warm"),
+        ("TRANSFER_WAIT_S", "0"),
         ("OPENING_OPENS_AT", "09:00+02:00"),
     ],
 )
@@ -200,3 +204,23 @@ def test_opening_hours_are_those_of_the_specification_and_may_be_changed(tmp_pat
     changed = configuration.read(write(tmp_path, text)).opening.hours()
     days = frozenset({date(2026, 12, 24), date(2026, 12, 31)})
     assert changed == OpeningHours(time(8, 30), time(18), days)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRANSFER_EXTENSIONS", "vie=201&0033899000000"),
+        ("TRANSFER_EXTENSIONS", "vie"),
+        ("TRANSFER_CONTEXT", "a,b"),
+    ],
+)
+def test_a_hand_over_that_no_dialplan_could_have_is_told(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"TRANSFER_\*.*not the name"):
+        configuration.read(write(tmp_path, f"{name}={value}\n"))
+
+
+def test_callers_are_passed_on_blind_to_queues_unless_it_is_set_otherwise(tmp_path: Path) -> None:
+    assert configuration.read(tmp_path / "none.env").handover.plan() == HandoverPlan()
+    text = "TRANSFER_MODE=attended\nTRANSFER_EXTENSIONS=vie=201, sinistres=202\nTRANSFER_WAIT_S=30\n"
+    plan = configuration.read(write(tmp_path, text)).handover.plan()
+    assert plan == HandoverPlan(attended=True, extensions={"vie": "201", "sinistres": "202"}, wait_s=30)
