@@ -34,12 +34,12 @@ PIP_FIND_LINKS_OF := import ast, subprocess, sys; \
   found = [place for line in lines if ".find-links=" in line for place in ast.literal_eval(line.split("=", 1)[1]).split()]; \
   print(",".join(dict.fromkeys(found)))
 
-.PHONY: help setup check test call run chat graph lock clean
+.PHONY: help setup check test test-phone call run chat graph lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@echo "make <verb>; each does the set-up it needs ($(EXTRAS)) the first time"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## install what EXTRAS names into .venv
 	@echo "$(EXTRAS): installed in $(VENV)"
@@ -47,8 +47,13 @@ setup: $(STAMP) ## install what EXTRAS names into .venv
 call: $(STAMP) ## one whole phone call, with a scripted caller; no key needed
 	@$(PY) -m app call $(ARGS)
 
-test: $(STAMP) ## the tests
+test: $(STAMP) ## the tests, but those that ring a real Asterisk
 	@$(PY) -m pytest $(ARGS)
+
+# On Debian and its kin, without root; the first time 70 MB are downloaded into the user's cache (tests/asterisk/debian.py).
+test-phone: $(STAMP) ## the tests that ring a real Asterisk; about five minutes
+	@$(PY) -m tests.asterisk.debian
+	@$(PY) -m pytest -m asterisk tests/asterisk $(ARGS)
 
 check: $(STAMP) ## style, types and import contracts
 	@echo "ruff check: mistakes and habits"

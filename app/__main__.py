@@ -16,6 +16,11 @@ from knowledge.retriever import KnowledgeUnavailable
 from prompts import PromptInvalid
 from tools.backoffice_demo import DemoDataInvalid
 
+
+class CannotRun(Exception):
+    """A command's own files or parts cannot be used; the message says which and why."""
+
+
 Run = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
@@ -38,8 +43,13 @@ async def _serve(settings: Settings, _: argparse.Namespace) -> int:
 
 async def _call(settings: Settings, options: argparse.Namespace) -> int:
     from app.rehearsal import rehearse
+    from app.rehearsal.performance import CallNotAnnounced
+    from app.rehearsal.script import ScriptInvalid
 
-    return 0 if await rehearse(settings, options.folder) else 1
+    try:
+        return 0 if await rehearse(settings, options.folder) else 1
+    except (CallNotAnnounced, ScriptInvalid) as exc:
+        raise CannotRun(str(exc)) from exc
 
 
 async def _chat(settings: Settings, options: argparse.Namespace) -> int:
@@ -126,6 +136,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 EXPECTED = (
+    CannotRun,
     SettingsInvalid,
     ProviderUnavailable,
     CheckpointsUnavailable,

@@ -13,6 +13,7 @@ from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transfe
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallPassedOn,
     CallStarted,
@@ -46,6 +47,10 @@ class CallStatus:
     heard_silence_ms: float | None = None
     """What the caller waited for the last answer."""
     failures: int = 0
+    identified: bool = False
+    """Whether identity was proven in this call."""
+    channel: str = ""
+    """Asterisk's, while it was begun; empty for a text call."""
 
 
 class CallBook:
@@ -79,8 +84,9 @@ class CallBook:
         """See :class:`telephony.journal.Journal`."""
         status = self.announce(call_id)
         match event:
-            case CallStarted():
+            case CallStarted(call):
                 status.phase, status.began_at_s, status.ended_at_s = "live", self._clock(), None
+                status.channel = call.channel
             case TurnHeard():
                 status.turns += 1
                 status.nodes = []
@@ -88,6 +94,8 @@ class CallBook:
                 status.nodes.append(node)
             case TurnTimed(times):
                 status.heard_silence_ms = times.heard_silence_ms
+            case CallerIdentified():
+                status.identified = True
             case StageFailed():
                 status.failures += 1
             case CallPassedOn():

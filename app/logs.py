@@ -23,6 +23,7 @@ from telephony.call import CallId
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallPassedOn,
     CallStarted,
@@ -108,6 +109,8 @@ class LogJournal:
                 )
             case RecordingRefused():
                 self._info("recording.refused", call_id)
+            case CallerIdentified():  # not as whom
+                self._info("caller.identified", call_id)
             case StageFailed(component, error):
                 self._log.warning("stage.failed", extra={"call_id": call_id, **_failure(component, error)})
             case CallPassedOn(to):  # not the summary

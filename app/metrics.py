@@ -9,19 +9,24 @@ The name is kept so that dashboards and alarms can already be drawn.
 """
 
 import time
+from collections import Counter as Counted
 from collections.abc import Callable, Iterator
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from app.monitor import AlarmKind, Monitor
 from graph.heard import Unreached
+from telephony.ami import AmiState
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.channels import ChannelRow
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallPassedOn,
     CallStarted,
@@ -45,6 +50,14 @@ FRAMEWORK_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 """Our own share starts at the 20 ms of a tick."""
 
 CALL_BUCKETS_S = (10.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0)
+
+LOSS_BUCKETS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+"""Of packets: G.711 conceals 1 %, from 3 % on words are lost to people and to recognisers."""
+
+JITTER_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+"""A packet is 20 ms of sound; a usual jitter buffer holds 60."""
+
+DIRECTIONS = ("received", "sent")
 
 OUTCOMES = ("hung_up", "transferred", "caller_left", "no_audio")
 COMPONENTS = ("stt", "tts", "dialogue")
@@ -92,10 +105,32 @@ class Metrics:
             "Of that silence, neither patience nor providers.",
             FRAMEWORK_BUCKETS_S,
         )
+        self._loss = Histogram(
+            "voicebot_rtp_loss_ratio",
+            "Packets lost on a caller's leg, of those expected: received by Asterisk, or sent by it.",
+            ("direction",),
+            buckets=LOSS_BUCKETS,
+            registry=registry,
+        )
+        self._jitter = Histogram(
+            "voicebot_rtp_jitter_seconds",
+            "Jitter on a caller's leg: of what Asterisk received, or of what it sent.",
+            ("direction",),
+            buckets=JITTER_BUCKETS_S,
+            registry=registry,
+        )
+        for direction in DIRECTIONS:
+            self._loss.labels(direction)
+            self._jitter.labels(direction)
 
     def watch(self, metronome: Metronome) -> None:
         """Report the ticks that ``metronome`` missed, as they stand at each scrape."""
         self._registry.register(_LateTicks(metronome))
+
+    def watch_asterisk(self, monitor: Monitor) -> None:
+        """Report what ``monitor`` knows of Asterisk, as it stands at each scrape."""
+        self._registry.register(_Asterisk(monitor))
+        monitor.legs_ended(self._leg_ended)
 
     def text(self) -> bytes:
         """All of it as Prometheus reads it (:data:`CONTENT_TYPE`)."""
@@ -127,8 +162,14 @@ class Metrics:
                 ended_s = self._passed_on_s.pop(call_id, self._clock())
                 if started_s is not None:
                     self._duration.observe(ended_s - started_s)
-            case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused():
+            case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused() | CallerIdentified():
                 pass
+
+    def _leg_ended(self, leg: ChannelRow) -> None:
+        for direction, figures in zip(DIRECTIONS, (leg.received, leg.sent), strict=True):
+            if figures is not None:
+                self._loss.labels(direction).observe(figures.whole.loss_ratio)
+                self._jitter.labels(direction).observe(figures.whole.jitter_s)
 
     def _observe(self, times: TurnTimes) -> None:
         self._stt.observe(times.transcription_ms / 1000)
@@ -149,6 +190,31 @@ class _LateTicks(Collector):
             "Ticks of the 20 ms clock that were skipped because the process was busy.",
             value=self._metronome.late_ticks,
         )
+
+
+class _Asterisk(Collector):
+    """Reads the monitor when asked. What Asterisk has not told is left out, not called 0."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        monitor = self._monitor
+        yield GaugeMetricFamily(
+            "voicebot_asterisk_up",
+            "Whether the manager interface answers; 0 too when none is configured.",
+            value=monitor.asterisk is AmiState.UP,
+        )
+        yield GaugeMetricFamily("voicebot_channels", "Channels at Asterisk.", value=monitor.channels)
+        queues = GaugeMetricFamily("voicebot_queue_length", "Callers who wait.", labels=("queue",))
+        for queue, length in monitor.queue_lengths().items():
+            queues.add_metric((queue,), length)
+        yield queues
+        raised = Counted(alarm.kind for alarm in monitor.alarms())
+        alarms = GaugeMetricFamily("voicebot_alarms", "Alarms now, by kind.", labels=("kind",))
+        for kind in AlarmKind:
+            alarms.add_metric((kind,), raised[kind])
+        yield alarms
 
 
 def _label(outcome: Outcome) -> str:

@@ -16,9 +16,11 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from app import schemas
 from app.door import Door
 from app.metrics import Metrics
+from app.monitor import Monitor, NotOnTheLine, UnknownLiveCall, UnknownQueue
 from app.readiness import faults
 from app.text_calls import TextCallEnded, TextCalls, UnknownTextCall
 from app.wiring import Agent
+from telephony.ami import AmiAway, AmiRefused, NoSuchExtension
 from telephony.call import CallId
 
 DESCRIPTION = """
@@ -39,6 +41,7 @@ name (`text-` and a UUID): no text call can reach what was said on the phone.
 TAGS = [
     {"name": "operations", "description": "Is it up, can it take calls, how does it do."},
     {"name": "phone calls", "description": "What the dialplan announces and operations look up."},
+    {"name": "live calls", "description": "What Asterisk and the agent know of callers now, and what to do."},
     {"name": "text calls", "description": "The same dialogue without a line."},
 ]
 
@@ -80,7 +83,12 @@ def create_app(agent: Agent, api_key: str, metrics: Metrics) -> FastAPI:
         Security(APIKeyHeader(name="X-API-Key", auto_error=False)),  # the door checks; this is for OpenAPI
         Security(HTTPBearer(auto_error=False)),
     ]
-    for router in (_operations(agent, metrics, texts), _phone_calls(agent), _text_calls(texts)):
+    for router in (
+        _operations(agent, metrics, texts),
+        _phone_calls(agent),
+        _live_calls(agent.monitor),
+        _text_calls(texts),
+    ):
         app.include_router(router, dependencies=behind_the_key, responses=KEY_MISSING)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Door, api_key=api_key)
@@ -162,6 +170,71 @@ def _phone_calls(agent: Agent) -> APIRouter:
         )
 
     return router
+
+
+def _live_calls(monitor: Monitor) -> APIRouter:
+    router = APIRouter(prefix="/api", tags=["live calls"])
+    refused = {
+        **NO_CALL,
+        **INVALID,
+        **_problems(_409="The caller has left, or Asterisk refused.", _503="Asterisk cannot be asked."),
+    }
+
+    @router.get("/live-calls", summary="Callers now")
+    async def live_calls(response: Response) -> schemas.LiveCalls:
+        """Longest first. Without a link to Asterisk: what the agent alone knows.
+
+        Holds callers' numbers: for operations' eyes, never for a log.
+        """
+        response.headers["cache-control"] = "no-store"
+        found = [schemas.LiveCall.of(call) for call in monitor.live_calls()]
+        return schemas.LiveCalls(link=_link(monitor), calls=found)
+
+    @router.get("/alarms", summary="What is wrong now")
+    async def alarms() -> schemas.Alarms:
+        """Nothing of any caller. What is true for a moment in any healthy call is left out."""
+        found = [schemas.Alarm.model_validate(alarm) for alarm in monitor.alarms()]
+        return schemas.Alarms(link=_link(monitor), alarms=found)
+
+    @router.post("/live-calls/{call_id}/hang-up", summary="End a call", status_code=204, responses=refused)
+    async def hang_up(call_id: CallName) -> None:
+        """At once, in the middle of a word."""
+        async with _operators_refusals():
+            await monitor.hang_up(call_id)
+
+    @router.post(
+        "/live-calls/{call_id}/transfer", summary="To an extension", status_code=204, responses=refused
+    )
+    async def transfer(call_id: CallName, to: schemas.TransferGiven) -> None:
+        """Away from the agent, at once. 404 as well when the dialplan has no such extension."""
+        async with _operators_refusals():
+            await monitor.transfer(call_id, to.extension)
+
+    @router.post("/live-calls/{call_id}/queue", summary="To a queue", status_code=204, responses=refused)
+    async def send_to_queue(call_id: CallName, to: schemas.QueueGiven) -> None:
+        """Away from the agent, at once. 404 as well when Asterisk has no such queue."""
+        async with _operators_refusals():
+            await monitor.send_to_queue(call_id, to.queue)
+
+    return router
+
+
+def _link(monitor: Monitor) -> schemas.Link:
+    state = monitor.asterisk
+    return "none" if state is None else state.value
+
+
+@asynccontextmanager
+async def _operators_refusals() -> AsyncIterator[None]:
+    """The monitor's refusals in HTTP's terms."""
+    try:
+        yield
+    except (UnknownLiveCall, UnknownQueue, NoSuchExtension) as exc:
+        raise HTTPException(404, str(exc)) from exc
+    except (NotOnTheLine, AmiRefused) as exc:
+        raise HTTPException(409, str(exc)) from exc
+    except AmiAway as exc:
+        raise HTTPException(503, str(exc)) from exc
 
 
 def _text_calls(texts: TextCalls) -> APIRouter:

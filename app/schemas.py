@@ -5,9 +5,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app import calls, monitor
 from app.calls import Phase
 from graph.heard import Heard, Keys, Quiet, Words
 from graph.reply import Awaited
+from telephony.channels import RtpFigures
 
 LONGEST_TEXT = 1000
 """Characters of one turn: two minutes of speech."""
@@ -204,3 +206,142 @@ class TextCallState(_Answered):
     ended: Literal["", "transfer", "goodbye"]
     handover: Handover | None
     messages: Annotated[list[TextMessage], Field(description="empty when recording was refused")]
+
+
+EXTENSION = r"^(?:[0-9*#]|[A-Za-z0-9+*#][A-Za-z0-9+*#_-]{1,63})$"
+"""What a dialplan may hold; a single letter is one of its own (``h``: hang-up), no place for a caller."""
+
+Link = Literal["up", "away", "refused", "none"]
+"""How the link to Asterisk stands; none: it is not configured."""
+
+
+class TransferGiven(_Given):
+    """To whom."""
+
+    extension: Annotated[str, Field(pattern=EXTENSION, examples=["201"])]
+
+
+class QueueGiven(_Given):
+    """To which queue."""
+
+    queue: Annotated[str, Field(pattern=EXTENSION, examples=["conseillers"])]
+
+
+class RtpDirection(_Answered):
+    """How sound travels one way."""
+
+    loss_ratio: Annotated[float, Field(description="of packets, last five seconds", examples=[0.004])]
+    jitter_ms: Annotated[float, Field(description="last five seconds", examples=[1.2])]
+    whole_loss_ratio: Annotated[float, Field(description="since the call began", examples=[0.001])]
+    whole_jitter_ms: Annotated[float, Field(description="since the call began", examples=[0.9])]
+
+
+class AsteriskSide(_Answered):
+    """The caller's channel."""
+
+    channel: Annotated[str, Field(examples=["PJSIP/trunk-0000002a"])]
+    uniqueid: Annotated[str, Field(examples=["1795382207.12"])]
+    caller: Annotated[str, Field(description="the caller's number: personal; empty when withheld")]
+    state: Annotated[str, Field(examples=["up"])]
+    context: Annotated[str, Field(examples=["standardiste"])]
+    extension: Annotated[str, Field(examples=["s"])]
+    application: Annotated[str, Field(description="what the dialplan runs", examples=["AudioSocket"])]
+    queue: Annotated[str, Field(description="in which the caller waits; empty: in none")]
+    codec: Annotated[str, Field(description="empty in the first second", examples=["alaw"])]
+    bridged_with: Annotated[list[str], Field(description="channels of those the caller talks to")]
+    received: Annotated[RtpDirection | None, Field(description="what Asterisk gets; null: not reported yet")]
+    sent: Annotated[RtpDirection | None, Field(description="what the caller gets, if his phone tells")]
+
+
+class AgentSide(_Answered):
+    """The agent's part of the call."""
+
+    call_id: Annotated[str, Field(examples=[A_CALL])]
+    node: Annotated[str, Field(description="the last node that ran", examples=["claims"])]
+    turns: int
+    identified: Annotated[bool, Field(description="whether, not as whom")]
+    heard_silence_ms: Annotated[float | None, Field(description="what the caller waited for the last answer")]
+    failures: int
+
+
+class LiveCall(_Answered):
+    """One caller; null: that side does not know him."""
+
+    name: Annotated[str, Field(description="for the actions", examples=[A_CALL])]
+    seconds: Annotated[float, Field(examples=[42.5])]
+    asterisk: AsteriskSide | None
+    agent: AgentSide | None
+
+    @classmethod
+    def of(cls, call: monitor.LiveCall) -> Self:
+        """The same as JSON."""
+        return cls(
+            name=call.name,
+            seconds=round(call.seconds, 1),
+            asterisk=_asterisk_side(call),
+            agent=_agent_side(call.status) if call.status else None,
+        )
+
+
+class LiveCalls(_Answered):
+    """All of them."""
+
+    link: Link
+    calls: Annotated[list[LiveCall], Field(description="longest first")]
+
+
+class Alarm(_Answered):
+    """Something is wrong."""
+
+    kind: monitor.AlarmKind
+    subject: Annotated[str, Field(description="a call's name, a queue, a trunk", examples=["conseillers"])]
+    seconds: Annotated[float, Field(description="since it was first seen", examples=[12.0])]
+
+
+class Alarms(_Answered):
+    """All of them."""
+
+    link: Link
+    alarms: list[Alarm]
+
+
+def _asterisk_side(call: monitor.LiveCall) -> AsteriskSide | None:
+    row = call.channel
+    if row is None:
+        return None
+    return AsteriskSide(
+        channel=row.name,
+        uniqueid=row.uniqueid,
+        caller=row.caller,
+        state=row.state,
+        context=row.context,
+        extension=row.exten,
+        application=row.application,
+        queue=row.queue,
+        codec=row.codec,
+        bridged_with=list(call.bridged_with),
+        received=_direction(row.received),
+        sent=_direction(row.sent),
+    )
+
+
+def _direction(figures: RtpFigures | None) -> RtpDirection | None:
+    if figures is None:
+        return None
+    return RtpDirection(
+        loss_ratio=round(figures.last.loss_ratio, 4),
+        jitter_ms=round(figures.last.jitter_s * 1000, 2),
+        whole_loss_ratio=round(figures.whole.loss_ratio, 4),
+        whole_jitter_ms=round(figures.whole.jitter_s * 1000, 2),
+    )
+
+
+def _agent_side(status: calls.CallStatus) -> AgentSide:
+    return AgentSide(
+        call_id=status.call_id,
+        node=status.nodes[-1] if status.nodes else "",
+        turns=status.turns,
+        identified=status.identified,
+        heard_silence_ms=status.heard_silence_ms,
+        failures=status.failures,
+    )

@@ -69,6 +69,7 @@ async def running(
             _listening(host, port, setting).close()  # free: its own server takes it in a moment
         async with open_agent(settings, (metrics, *journals), tick_ms) as agent:
             metrics.watch(agent.metronome)
+            metrics.watch_asterisk(agent.monitor)
             app = create_app(agent, api_key, metrics)
             async with _served(app, listener):
                 url = _url(settings.application.host, listener)

@@ -65,6 +65,32 @@ class Asterisk(_Concern):
     )
 
 
+class AsteriskManager(_Concern):
+    """Asterisk's manager interface (AMI), for operations only."""
+
+    model_config = SettingsConfigDict(env_prefix="ASTERISK_AMI_")
+
+    host: str = Field("127.0.0.1", description="address of AMI; its words travel in clear, secret included")
+    port: int = Field(5038, ge=1, le=65535, description="port of AMI")
+    username: str = Field("", description="user of manager.conf; empty: no AMI")
+    secret: SecretStr = Field(SecretStr(""), description="its secret; empty: no AMI")
+    trunks: str = Field("trunk", description="PJSIP endpoints whose loss is an alarm, with commas between")
+    handover_context: str = Field(
+        "hand-over", description="context in which the dialplan has queues and extensions by their names"
+    )
+    longest_call_s: int = Field(1800, ge=1, description="a call that lasts longer is an alarm")
+    longest_queue: int = Field(10, ge=0, description="a queue in which more callers wait is an alarm")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is an AMI to speak to."""
+        return bool(self.username and self.secret.get_secret_value())
+
+    def endpoints(self) -> frozenset[str]:
+        """:attr:`trunks`, one by one."""
+        return frozenset(name.strip() for name in self.trunks.split(",") if name.strip())
+
+
 class Groq(_Concern):
     """The cloud ear."""
 
@@ -95,7 +121,7 @@ class Speech(_Concern):
 
     model_config = SettingsConfigDict(env_prefix="SPEECH_")
 
-    voice: str = Field("fr", description="espeak-ng's voice")
+    voice: str = Field("fr+f3", description="espeak-ng's voice: a language, and a variant such as +f3 or +m3")
     words_per_minute: int = Field(165, ge=80, le=300, description="pace of the voice")
     lines_file: Path | None = Field(
         None,
@@ -232,6 +258,7 @@ class Settings:
     application: Application
     logging: Logging
     asterisk: Asterisk
+    asterisk_manager: AsteriskManager
     groq: Groq
     whisper: Whisper
     speech: Speech

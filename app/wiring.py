@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.calls import CallBook
+from app.monitor import Monitor, Thresholds
 from app.settings import Settings, SettingsInvalid
 from audio.providers import load
 from audio.providers.silero_vad import SileroVad
@@ -29,6 +30,7 @@ from knowledge.intents import LocalIntentClassifier
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
 from telephony.agi_server import AgiServer
+from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
 from telephony.media_server import MediaServer
@@ -71,6 +73,7 @@ class Agent:
     metronome: Metronome
     agi: AgiServer
     media: MediaServer
+    monitor: Monitor
     parts: dict[str, str]
     """What was chosen, by port: ear, voice, back office, knowledge, checkpoints."""
 
@@ -154,6 +157,7 @@ async def open_agent(
         agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address, plan=plan)
         await agi.start()
         stack.push_async_callback(agi.close)
+        monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address))
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
@@ -168,8 +172,31 @@ async def open_agent(
             metronome=metronome,
             agi=agi,
             media=media,
+            monitor=monitor,
             parts=parts,
         )
+
+
+async def _monitor(settings: Settings, stack: AsyncExitStack, calls: CallBook, audio_address: str) -> Monitor:
+    """Live calls, with AMI or without; neither waits for Asterisk."""
+    given = settings.asterisk_manager
+    link: AmiLink | None = None
+    if given.configured:
+        link = AmiLink(given.host, given.port, given.username, given.secret.get_secret_value())
+        stack.push_async_callback(link.close)
+    monitor = Monitor(
+        link,
+        calls,
+        audio_address,
+        given.endpoints(),
+        given.handover_context,
+        Thresholds(given.longest_call_s, given.longest_queue),
+    )
+    await monitor.start()
+    stack.push_async_callback(monitor.close)
+    if link is not None:
+        await link.start()
+    return monitor
 
 
 def _voice(settings: Settings) -> TextToSpeech:

@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graph.builder import CallGraph
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
-from graph.reply import HangUp, Listen, NodeRan, Reply, Say, StopRecording, Transfer
+from graph.reply import Awaited, HangUp, Listen, NodeRan, Reply, Say, StopRecording, Transfer
 from graph.state import CallState, TurnInput
 
 
@@ -143,5 +143,6 @@ def _what_next(state: CallState) -> list[Reply]:
         replies.append(HangUp())
     else:
         awaiting = state.get("awaiting")
-        replies.append(Listen(awaiting["form"] if awaiting else "open"))
+        form: Awaited = awaiting["form"] if awaiting else "open"
+        replies.append(Listen(form, identified=bool(state.get("identity"))))
     return replies

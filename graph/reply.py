@@ -24,6 +24,8 @@ class Listen:
     """The turn is over; the caller may speak."""
 
     awaited: Awaited = "open"
+    identified: bool = False
+    """Whether identity was proven in this call; for whoever watches, the line ignores it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import date
 
 from graph.skill import Caller, Speak, caller_turn, open_question, question
 from graph.state import Awaiting, CallState, CallUpdate
+from knowledge.wishes import takes_leave
 from prompts import load
 from tools import spoken, written
 from tools.backoffice import Backoffice
@@ -37,9 +38,10 @@ class Authenticate:
             return True
         if self._number(caller) is not None:
             return True
-        return awaiting["what"] == "birth_date" and (
-            spoken.birth_date(caller.text, self.today()) is not None or spoken.yes_no(caller.text) is False
-        )
+        if awaiting["what"] != "birth_date" or takes_leave(caller.text):
+            return False
+        born = spoken.birth_date(caller.text, self.today())
+        return born is not None or spoken.yes_no(caller.text) is False
 
     async def __call__(self, state: CallState, speak: Speak) -> CallUpdate:
         """One step of the identification; passes straight on when it is already done."""

@@ -74,14 +74,14 @@ def encode_environment(environment: Environment, encoding: str = "utf-8") -> byt
     return "".join(f"{name}: {value}\n" for name, value in environment.items()).encode(encoding) + b"\n"
 
 
-def call_of(environment: Environment, fresh_id: CallId, known_id: CallId | None = None) -> Call:
+def call_of(environment: Environment, fresh_id: CallId) -> Call:
     """The call that an environment announces.
 
-    Its id is ``known_id`` if it has one already; else the first argument of ``AGI()`` when the dialplan
-    gave a UUID there, else ``fresh_id``. What Asterisk calls ``unknown`` is empty.
+    Its id is the first argument of ``AGI()`` when the dialplan gave a UUID there, else ``fresh_id``.
+    What Asterisk calls ``unknown`` is empty.
     """
     return Call(
-        id=known_id or uuid_of(environment.get("agi_arg_1", "")) or fresh_id,
+        id=uuid_of(environment.get("agi_arg_1", "")) or fresh_id,
         caller=_known(environment, "agi_callerid"),
         called=_known(environment, "agi_dnid") or _known(environment, "agi_extension"),
         channel=_known(environment, "agi_channel"),

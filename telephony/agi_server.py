@@ -24,11 +24,12 @@ OUTCOME         the agent                                      the dialplan behi
 ``noaudio``     has the caller on the line but hears nothing   ``AGI()`` again once, or people
 ==============  =============================================  =========================================
 
-*Entering again.* A call is known by ``VOICEBOT_CALL_ID``, a UUID that the agent sets when it takes the
-call: the argument of ``AGI()`` if it is a UUID, else a fresh one. It stays on the channel, so whoever
-enters ``AGI()`` again on the same channel, with or without the argument, goes on with the same dialogue;
-what was verified in this call stays verified. Leave ``VOICEBOT_OUTCOME`` as it is when entering again after
-``transfer``: it tells that people were not reached.
+*Entering again.* A call is known by a UUID: the argument of ``AGI()`` if it is one, else a fresh one. The
+agent leaves it in ``VOICEBOT_CALL_ID`` (inherited, for advisers' screens) and in ``VOICEBOT_TAKEN``, which
+stays on the caller's channel alone. Whoever enters ``AGI()`` again on that channel, with the same argument or
+none, goes on with the same dialogue, and what was verified in this call stays verified; with another UUID
+it is a new call. Leave ``VOICEBOT_OUTCOME`` as it is when entering again after ``transfer``: it tells that
+people were not reached.
 
 *People.* A desk is called as in ``graph``: ``conseillers``, ``sinistres``, ``vie``. Set before they are rung,
 with ``__``, so that the adviser's channel inherits them: ``VOICEBOT_QUEUE`` (the desk),
@@ -91,7 +92,10 @@ WHISPER_SCRIPT = "whisper"
 """What it asks for on an adviser's channel."""
 
 CALL_ID = "VOICEBOT_CALL_ID"
-"""Channel variable that names the call; whoever enters again goes on with that one."""
+"""Channel variable that names the call, for whoever reads it; advisers' channels have it too."""
+
+TAKEN = "VOICEBOT_TAKEN"
+"""The same on the caller's channel alone: the agent has been here, and whoever enters again goes on."""
 
 T = TypeVar("T")
 
@@ -460,9 +464,9 @@ async def _hold(session: Callable[[Line], Awaitable[T]], line: Line) -> T:
 
 async def _entered(request: Request) -> tuple[Call, Heard]:
     """The call, and what opens the talk: whether the agent has been on this channel before."""
-    known = agi.uuid_of(await _variable(request, CALL_ID))
-    call = agi.call_of(request.environment, fresh_id=CallId(str(uuid4())), known_id=known)
-    if known is None:
+    taken = agi.uuid_of(await _variable(request, TAKEN))
+    call = agi.call_of(request.environment, fresh_id=taken or CallId(str(uuid4())))
+    if call.id != taken:
         return call, CallBegins(call.caller)
     if await _variable(request, "VOICEBOT_OUTCOME") == "transfer":
         return call, NotReached(unreached(await _statuses(request)) or "no_answer")
@@ -471,7 +475,8 @@ async def _entered(request: Request) -> tuple[Call, Heard]:
 
 async def _take(request: Request, call: Call) -> None:
     """Tell the dialplan whose call this is from now on."""
-    await request.send_command(agi.set_variable(CALL_ID, call.id))
+    await request.send_command(agi.set_variable(f"__{CALL_ID}", call.id))
+    await request.send_command(agi.set_variable(TAKEN, call.id))
     await _tell(request, OUTCOME="")
 
 

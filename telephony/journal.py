@@ -108,6 +108,11 @@ class RecordingRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerIdentified:
+    """Identity was proven in this call, by whichever process; whose is not told."""
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """An ear, a voice or the dialogue failed; ``component`` is one of stt, tts, dialogue."""
 
@@ -132,6 +137,7 @@ CallEvent = (
     | TurnInterrupted
     | TurnTimed
     | RecordingRefused
+    | CallerIdentified
     | StageFailed
     | CallEnded
 )

@@ -34,6 +34,7 @@ from prompts import load
 from telephony.call import Call, CallerLeft, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallCameBack,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     Journal,
@@ -115,6 +116,7 @@ class Session:
         self._unsaid: list[Say] = []
         self._unanswered: TurnEnded | None = None
         self._recording_refused = False
+        self._identified = False
 
     async def run(self, first: Heard) -> Outcome:
         """The whole talk, from the audio leg's arrival to its end. The line is closed afterwards.
@@ -304,7 +306,8 @@ class Session:
                             self._say(turn, reply, waiting)
                         case NodeRan(node, took_ms):
                             self._note(NodePassed(node, took_ms))
-                        case Listen(awaited):
+                        case Listen(awaited, identified):
+                            self._identified_as(known=identified)
                             self._expecting = _expecting(awaited)
                             self._line.ear.expect(self._expecting)
                         case Transfer(queue, reason, summary, customer_number):
@@ -412,6 +415,11 @@ class Session:
         if not self._recording_refused:
             self._recording_refused = True
             self._note(RecordingRefused())
+
+    def _identified_as(self, *, known: bool) -> None:
+        if known and not self._identified:
+            self._identified = True
+            self._note(CallerIdentified())
 
     def _handed_over(self) -> Transferred:
         summary = load("common").say("technical_summary").text

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from app.rehearsal.script import Cue, Script
 from app.rehearsal.telephone import over_the_telephone
 from audio.pcm import BYTES_PER_MS
 from audio.tts import TextToSpeech
-from telephony.simulated_asterisk import SimulatedCall
 from telephony.simulated_caller import CallEnded, NotHeard, Said
 
 SHORT_PAUSE_MS = (250, 340)
@@ -53,6 +52,38 @@ class Spoken:
     """Why the caller could not go on from here."""
 
 
+class _Ending(Protocol):
+    @property
+    def ended(self) -> "asyncio.Future[Any]":
+        """Done when it is over, with whatever there is to say about it."""
+
+
+class Telephone(_Ending, Protocol):
+    """A call in the caller's hand: simulated (``telephony.simulated_asterisk``) or on a real line."""
+
+    @property
+    def phone(self) -> _Ending:
+        """Its sound, which may end before the call does."""
+
+    async def connected(self) -> None:
+        """Wait until there is sound. Raises ``CallEnded``."""
+
+    async def say(self, pcm: bytes) -> Said:
+        """Speak; returns when the last frame has left. Raises ``CallEnded``."""
+
+    async def pause(self, for_ms: float) -> None:
+        """Say nothing for a while. Raises ``CallEnded``."""
+
+    async def hear_speech(self, after_ms: float | None = None, within_ms: float = 0) -> float:
+        """Wait until the agent speaks; gives when. Raises ``NotHeard`` or ``CallEnded``."""
+
+    async def hear_silence(self, for_ms: float, within_ms: float = 0) -> None:
+        """Wait until the agent has been quiet for a while. Raises ``NotHeard`` or ``CallEnded``."""
+
+    def hang_up(self) -> None:
+        """Put the phone down."""
+
+
 class Audience(Protocol):
     """Somebody who watches the caller."""
 
@@ -76,7 +107,7 @@ class ScriptedCaller:
         """The caller with this voice. Raises ``TtsFailed``."""
         return cls(script, {cue.says: await line(cue.says, voice) for cue in script.turns if cue.says})
 
-    async def talk(self, call: SimulatedCall, audience: Audience) -> list[Spoken]:
+    async def talk(self, call: Telephone, audience: Audience) -> list[Spoken]:
         """Play the whole part, then wait for the agent to end the call; one entry per cue, in order.
 
         Always comes to an end: every wait is bounded, by the call's clock.
@@ -110,9 +141,7 @@ class ScriptedCaller:
         await _last_seconds(call)
         return played
 
-    async def _play(
-        self, call: SimulatedCall, spoken: Spoken, following: Cue | None, audience: Audience
-    ) -> None:
+    async def _play(self, call: Telephone, spoken: Spoken, following: Cue | None, audience: Audience) -> None:
         """Say the line, hear the answer begin, and listen until it is time for the next line."""
         asked_ms = 0.0
         if spoken.cue.says:
@@ -132,7 +161,7 @@ class ScriptedCaller:
         await call.hear_silence(quiet_ms, within_ms=SPEECH_WITHIN_MS)
 
 
-async def _last_seconds(call: SimulatedCall) -> None:
+async def _last_seconds(call: Telephone) -> None:
     """Hold the line until Asterisk has heard what becomes of the call, if the agent has ended the sound."""
     if call.phone.ended.done():
         with suppress(TimeoutError):

@@ -24,6 +24,7 @@ from telephony.call import CallId
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallPassedOn,
     CallStarted,
@@ -175,7 +176,14 @@ class Screen:
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
             case StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
-            case CallStarted() | CallPassedOn() | CallCameBack() | TurnTimed() | CallEnded():
+            case (
+                CallStarted()
+                | CallPassedOn()
+                | CallCameBack()
+                | CallerIdentified()
+                | TurnTimed()
+                | CallEnded()
+            ):
                 pass
 
     # after the call
@@ -193,11 +201,7 @@ class Screen:
         self._waits(verdict)
         for number, scene in enumerate(verdict.scenes, 1):
             for fault in scene.faults:
-                self._wrapped(
-                    [("✗ ", BAD), (f"turn {number}, {scene.cue.title}: ", BAD)],
-                    fault,
-                    "",
-                )
+                self._wrapped([(f"✗ turn {number}, {scene.cue.title}: ", BAD)], fault, "")
         for fault in verdict.faults:
             self._wrapped([("✗ ", BAD)], fault, "")
 

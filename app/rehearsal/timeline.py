@@ -57,9 +57,8 @@ def draw(
 ) -> None:
     """Write the picture of a call as PNG, 1600 px wide."""
     rows = _rows(verdict, recording.duration_ms)
-    span_ms = max(
-        1000.0, *(row.to_ms - row.from_ms for row in rows)
-    )  # a call without sound has a picture too
+    # A call without sound has a picture too.
+    span_ms = max(1000.0, *(row.to_ms - row.from_ms for row in rows))
     inches = _HEAD_INCHES + _ROW_INCHES * len(rows) + _FOOT_INCHES
     with mpl.rc_context({"font.family": "DejaVu Sans", "text.color": INK}):
         figure = Figure(figsize=(WIDTH_PX / DPI, inches), dpi=DPI, facecolor=PAPER)
@@ -90,14 +89,14 @@ def _rows(verdict: Verdict, duration_ms: float) -> list[_Row]:
     ends = [start for start, _ in starts[1:]] + [duration_ms]
     pieces = [_Row(start, end, tuple(scenes)) for (start, scenes), end in zip(starts, ends, strict=True)]
     count = max(1, round(duration_ms / LONGEST_ROW_MS + 0.35))
-    for limit_ms in range(10_000, 600_000, 500):
-        rows = _filled(pieces, limit_ms)
-        if len(rows) <= count:
-            return rows
-    return pieces
+    limit_ms = max(piece.to_ms - piece.from_ms for piece in pieces)
+    while len(rows := _filled(pieces, limit_ms)) > count:
+        limit_ms += 500
+    return rows
 
 
 def _filled(pieces: Sequence[_Row], limit_ms: float) -> list[_Row]:
+    """Rows as full as ``limit_ms`` allows."""
     rows: list[_Row] = []
     for piece in pieces:
         if rows and piece.to_ms - rows[-1].from_ms <= limit_ms:
@@ -105,7 +104,7 @@ def _filled(pieces: Sequence[_Row], limit_ms: float) -> list[_Row]:
             rows.append(_Row(last.from_ms, piece.to_ms, last.scenes + piece.scenes))
         else:
             rows.append(piece)
-    return rows if all(row.to_ms - row.from_ms <= limit_ms for row in rows) else [*rows, *pieces]
+    return rows
 
 
 # --- head and foot ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transfe
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallPassedOn,
     CallStarted,
@@ -101,7 +102,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted() | CallPassedOn() | CallCameBack():
+            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
                 pass
             case _ if not self.turns:
                 if isinstance(event, StageFailed):  # the ear failed before anything was heard

@@ -9,6 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from app import settings as configuration
 from app.calls import CallBook
+from app.monitor import Monitor
 from app.wiring import Agent
 from audio.endpointing import Expecting, Utterance
 from audio.stt import Transcript
@@ -16,6 +17,7 @@ from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
 from knowledge.retriever import ListRetriever, Retriever
 from telephony.agi_server import AgiServer
+from telephony.ami import Ami
 from telephony.journal import Journal, Journals, MemoryJournal
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
@@ -73,6 +75,7 @@ async def opened(
     dialogue: Dialogue | None = None,
     journals: Sequence[Journal] = (),
     knowledge: Retriever | None = None,
+    ami: Ami | None = None,
 ) -> AsyncIterator[Office]:
     """An agent that listens on free ports."""
     settings = configuration.read(Path("no-such.env"))
@@ -82,6 +85,8 @@ async def opened(
     await media.start()
     agi = AgiServer("127.0.0.1", 0, switchboard, ObedientReception(), ("127.0.0.1", media.port))
     await agi.start()
+    monitor = Monitor(ami, calls, f"127.0.0.1:{media.port}", frozenset({"trunk"}))
+    await monitor.start()
     agent = Agent(
         settings=settings,
         dialogue=dialogue or dialogue_of(),
@@ -94,10 +99,12 @@ async def opened(
         metronome=metronome,
         agi=agi,
         media=media,
+        monitor=monitor,
         parts={"ear": "none", "voice": "none"},
     )
     try:
         yield Office(agent, journal)
     finally:
+        await monitor.close()
         await agi.close()
         await media.close()

@@ -8,6 +8,7 @@ from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, T
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallPassedOn,
     CallStarted,
     NodePassed,
@@ -109,6 +110,17 @@ def test_the_phase_of_an_ended_call_tells_how_it_ended(outcome: Outcome, phase: 
     assert status is not None
     assert status.phase == phase
     assert book.live() == []
+
+
+def test_the_channel_of_a_call_is_kept_and_whether_the_caller_is_identified() -> None:
+    book = CallBook()
+    book.note(CALL, CallStarted(Call(CALL, caller="0612345678", channel="PJSIP/trunk-1")))
+    status = book.status(CALL)
+    assert status is not None
+    assert (status.channel, status.identified) == ("PJSIP/trunk-1", False)
+    book.note(CALL, CallerIdentified())
+    assert status.identified
+    assert "0612345678" not in repr(status)
 
 
 def test_what_was_said_is_not_kept() -> None:

@@ -16,6 +16,7 @@ from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallPassedOn,
     CallStarted,
@@ -149,6 +150,7 @@ EVENTS: list[tuple[CallEvent, str]] = [
         ),
     ),
     (RecordingRefused(), "recording.refused"),
+    (CallerIdentified(), "caller.identified"),
     (CallEnded(HungUp()), "call.ended outcome=HungUp"),
     (CallEnded(Transferred("vie", "asked", "Madame Moreau", "10078821")), "call.ended outcome=Transferred"),
 ]

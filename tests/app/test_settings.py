@@ -101,6 +101,9 @@ def test_a_path_through_a_file_is_named(tmp_path: Path) -> None:
         ("TRANSFER_MODE", "warm"),
         ("TRANSFER_WAIT_S", "0"),
         ("OPENING_OPENS_AT", "09:00+02:00"),
+        ("ASTERISK_AMI_PORT", "0"),
+        ("ASTERISK_AMI_LONGEST_CALL_S", "0"),
+        ("ASTERISK_AMI_LONGEST_QUEUE", "-1"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_its_name(tmp_path: Path, name: str, value: str) -> None:
@@ -120,16 +123,40 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 
 def test_keys_are_not_shown_when_settings_are_printed(tmp_path: Path) -> None:
     path = write(
-        tmp_path, "APP_API_KEY=perroquet\nGROQ_API_KEY=perroquet\nINSURANCE_IDENTITY_KEY=perroquet\n"
+        tmp_path,
+        "APP_API_KEY=perroquet\nGROQ_API_KEY=perroquet\nINSURANCE_IDENTITY_KEY=perroquet\n"
+        "ASTERISK_AMI_SECRET=perroquet\n",
     )
     assert "perroquet" not in repr(configuration.read(path))
 
 
 def test_a_setting_whose_name_tells_a_secret_is_kept_as_one(tmp_path: Path) -> None:
     settings = configuration.read(tmp_path / ".env")
-    for concern in ("application", "groq", "insurance", "knowledge"):
+    for concern in ("application", "asterisk_manager", "groq", "insurance", "knowledge"):
         for name, value in getattr(settings, concern):
-            assert not name.endswith("_key") or isinstance(value, SecretStr), f"{concern}.{name}"
+            assert not name.endswith(("_key", "secret")) or isinstance(value, SecretStr), f"{concern}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "configured"),
+    [
+        ("", False),
+        ("ASTERISK_AMI_USERNAME=agent\n", False),
+        ("ASTERISK_AMI_SECRET=s\n", False),
+        ("ASTERISK_AMI_USERNAME=agent\nASTERISK_AMI_SECRET=s\n", True),
+    ],
+)
+def test_the_manager_interface_is_used_only_with_a_user_and_a_secret(
+    tmp_path: Path, text: str, configured: bool
+) -> None:
+    assert configuration.read(write(tmp_path, text)).asterisk_manager.configured is configured
+
+
+def test_trunks_are_named_with_commas_between(tmp_path: Path) -> None:
+    manager = configuration.read(write(tmp_path, "ASTERISK_AMI_TRUNKS= a, b,,\n")).asterisk_manager
+    assert manager.endpoints() == {"a", "b"}
+    assert configuration.read(write(tmp_path, "")).asterisk_manager.endpoints() == {"trunk"}
+    assert configuration.read(write(tmp_path, "ASTERISK_AMI_TRUNKS=\n")).asterisk_manager.endpoints() == set()
 
 
 def test_settings_do_not_change_after_they_were_read(tmp_path: Path) -> None:

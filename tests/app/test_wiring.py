@@ -13,6 +13,10 @@ from app.wiring import _ears, known_lines, open_agent, open_mind
 from audio.providers import ProviderUnavailable
 from graph.heard import CallBegins
 from knowledge.retriever import KnowledgeUnavailable
+from telephony.ami import AmiState
+from tests.audio.providers import tiny_whisper
+from tests.simulators.ami import SECRET, AmiSimulator
+from tests.telephony.waiting import until
 from tools.backoffice_demo import DemoDataInvalid
 
 
@@ -51,6 +55,28 @@ async def test_without_any_key_everything_is_local_and_says_so(settings: Setting
         assert agent.media.port > 0
 
 
+async def test_without_a_manager_interface_the_agent_knows_its_own_calls_only(settings: Settings) -> None:
+    async with open_agent(settings) as agent:
+        assert agent.monitor.asterisk is None
+        assert agent.monitor.live_calls() == []
+
+
+async def test_calls_are_taken_whether_the_manager_interface_is_there_or_not(settings: Settings) -> None:
+    simulator = AmiSimulator(channels={"PJSIP/trunk-1": "1.1"}, queues={"conseillers": 3})
+    await simulator.start()
+    await simulator.stop()
+    named = {"username": "agent", "secret": SecretStr(SECRET), "port": simulator.port}
+    async with open_agent(changed(settings, "asterisk_manager", **named)) as agent:
+        assert agent.monitor.asterisk is AmiState.AWAY
+        assert agent.agi.port > 0
+        await simulator.start()
+        await until(lambda: agent.monitor.channels == 1)
+        assert agent.monitor.queue_lengths() == {"conseillers": 3}
+        assert [call.name for call in agent.monitor.live_calls()] == ["1.1"]
+    await until(lambda: not simulator._writers)
+    await simulator.stop(clean=False)
+
+
 async def test_with_a_groq_key_speech_is_transcribed_by_groq(settings: Settings) -> None:
     keyed = changed(settings, "groq", api_key=SecretStr("gsk"), base_url="http://127.0.0.1:9")
     assert await chosen_ear(keyed) == "groq:whisper-large-v3-turbo"
@@ -59,6 +85,11 @@ async def test_with_a_groq_key_speech_is_transcribed_by_groq(settings: Settings)
 async def test_a_groq_key_goes_before_a_local_model(settings: Settings, tmp_path: Path) -> None:
     both = changed(changed(settings, "groq", api_key=SecretStr("gsk")), "whisper", model=str(tmp_path))
     assert (await chosen_ear(both)).startswith("groq")
+
+
+async def test_with_a_whisper_folder_speech_is_transcribed_here(settings: Settings, tmp_path: Path) -> None:
+    model = tiny_whisper.make(tmp_path / "tiny", ["Bonjour."])
+    assert await chosen_ear(changed(settings, "whisper", model=str(model))) == "whisper:tiny"
 
 
 async def test_a_whisper_folder_that_is_none_is_said_at_the_start(settings: Settings, tmp_path: Path) -> None:

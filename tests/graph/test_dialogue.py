@@ -161,6 +161,14 @@ async def test_a_change_of_mind_in_the_middle_of_identification_is_followed() ->
     assert turn.then.queue == "vie", "people are told what it was about"
 
 
+async def test_a_caller_may_take_leave_in_the_middle_of_identification() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("combien j'ai sur mon assurance vie")
+    await call.says("dix zéro sept quatre-vingt-huit vingt et un")
+    assert (await call.says("non merci, au revoir")).then == HangUp()
+
+
 async def test_zero_is_a_human_at_any_time() -> None:
     call = Conversation.of()
     await call.begins()
@@ -300,7 +308,7 @@ async def test_a_back_office_that_does_not_answer_is_said_and_a_human_offered() 
     call = await Conversation.of(services(AwayBackoffice())).identified()
     turn = await call.says("combien j'ai sur mon assurance vie")
     assert turn.said == ["common.unavailable"]
-    assert turn.then == Listen("yes_no")
+    assert turn.then == Listen("yes_no", identified=True)
 
 
 class NobodyKnows(DemoBackoffice):

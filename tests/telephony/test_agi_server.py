@@ -328,17 +328,34 @@ async def test_a_call_gets_a_name_that_stays_on_its_channel(bench: Bench) -> Non
     leg = await bench.connect()
     leg.announce()
     call_id = await leg.up_to_the_sound()
-    assert leg.told == {"VOICEBOT_CALL_ID": call_id, "VOICEBOT_OUTCOME": ""}
+    assert leg.told == {"__VOICEBOT_CALL_ID": call_id, "VOICEBOT_TAKEN": call_id, "VOICEBOT_OUTCOME": ""}
     assert bench.reception.firsts == [CallBegins("0612345678")]
     leg.writer.close()
 
 
-async def test_whoever_enters_again_goes_on_with_the_same_call(bench: Bench) -> None:
-    """With another argument, too: a dialplan may make a fresh UUID each time."""
+@pytest.mark.parametrize("argument", [CallId(KNOWN), None])
+async def test_whoever_enters_again_goes_on_with_the_same_call(bench: Bench, argument: CallId | None) -> None:
     leg = await bench.connect()
-    leg.announce(CallId(str(uuid4())))
-    assert await leg.up_to_the_sound(VOICEBOT_CALL_ID=KNOWN) == KNOWN
+    leg.announce(argument)
+    assert await leg.up_to_the_sound(VOICEBOT_TAKEN=KNOWN) == KNOWN
     assert bench.reception.firsts == [Resumed()]
+    leg.writer.close()
+
+
+async def test_another_uuid_on_the_same_channel_is_another_call(bench: Bench) -> None:
+    """A caller whom an adviser passes back to the agent comes through the whole dialplan again."""
+    leg, another = await bench.connect(), CallId(str(uuid4()))
+    leg.announce(another)
+    assert await leg.up_to_the_sound(VOICEBOT_TAKEN=KNOWN) == another
+    assert bench.reception.firsts == [CallBegins("0612345678")]
+    leg.writer.close()
+
+
+async def test_a_name_that_an_advisers_channel_has_inherited_opens_no_callers_dialogue(bench: Bench) -> None:
+    leg = await bench.connect()
+    leg.announce()
+    assert await leg.up_to_the_sound(VOICEBOT_CALL_ID=KNOWN) != KNOWN
+    assert bench.reception.firsts == [CallBegins("0612345678")]
     leg.writer.close()
 
 
@@ -346,7 +363,7 @@ async def test_whoever_enters_again_goes_on_with_the_same_call(bench: Bench) -> 
 async def test_a_name_that_is_no_uuid_is_no_call_to_go_on_with(bench: Bench, nonsense: str) -> None:
     leg = await bench.connect()
     leg.announce()
-    assert await leg.up_to_the_sound(VOICEBOT_CALL_ID=nonsense) != nonsense
+    assert await leg.up_to_the_sound(VOICEBOT_TAKEN=nonsense) != nonsense
     assert bench.reception.firsts == [CallBegins("0612345678")]
     leg.writer.close()
 
@@ -364,7 +381,7 @@ async def test_a_worker_that_died_while_people_were_rung_leaves_the_caller_his_c
 ) -> None:
     leg = await bench.connect()
     leg.announce()
-    await leg.up_to_the_sound(VOICEBOT_CALL_ID=KNOWN, VOICEBOT_OUTCOME="transfer", **statuses)
+    await leg.up_to_the_sound(VOICEBOT_TAKEN=KNOWN, VOICEBOT_OUTCOME="transfer", **statuses)
     assert bench.reception.firsts == [NotReached(why)]
     leg.writer.close()
 
@@ -625,7 +642,7 @@ async def test_a_second_agi_leg_with_the_same_id_is_refused_and_the_first_goes_o
     first, line = await bench.ring()
     second = await bench.connect()
     second.announce(bench.reception.calls[0].id)
-    assert await second.command() == "GET VARIABLE VOICEBOT_CALL_ID"
+    assert await second.command() == "GET VARIABLE VOICEBOT_TAKEN"
     second.reply("200 result=0")
     assert await second.command() == ""
     assert caplog.messages == ["agi.refused"]

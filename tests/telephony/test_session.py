@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from audio.endpointing import Expecting, TurnTiming
+from audio.endpointing import Expecting, TurnTiming, Utterance
 from audio.pcm import FRAME_MS, SILENCE_FRAME
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
@@ -23,6 +23,7 @@ from telephony.front_desk import FrontDesk
 from telephony.journal import (
     CallCameBack,
     CallEnded,
+    CallerIdentified,
     CallPassedOn,
     CallStarted,
     MemoryJournal,
@@ -90,9 +91,11 @@ async def call(
     *,
     connected: bool = True,
     first: Heard = BEGINS,
+    ears: ScriptedStt | None = None,
 ) -> AsyncIterator[Scene]:
     """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
-    phone, journal, ears = Phone(), MemoryJournal(), ScriptedStt(transcripts)
+    phone, journal = Phone(), MemoryJournal()
+    ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = Dialogue(build_graph(given or services()), InMemorySaver())
     desk = FrontDesk(
@@ -337,6 +340,39 @@ async def test_a_caller_who_hangs_up_leaves_nothing_behind(stage: str) -> None:
     assert scene.dialogue._locks == {}
 
 
+class DeafStt(ScriptedStt):
+    """A service that never answers."""
+
+    async def transcribe(self, utterance: Utterance, expecting: Expecting) -> Transcript:
+        self.heard.append(utterance)
+        await asyncio.Event().wait()
+        raise AssertionError("nobody waits for this")
+
+
+async def test_a_caller_who_hangs_up_while_he_is_transcribed_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    async with call(ears=DeafStt([])) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        assert len(scene.ears.heard) == 1
+        scene.phone.line.closed("the caller hung up")
+        assert await scene.outcome() == CallerLeft()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_caller_who_hangs_up_while_the_voice_is_being_made_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    voice = SlowVoice(ms_per_character=20)
+    async with call(["quels sont vos horaires"], voice) as scene:
+        await scene.phone.hears_the_agent_out()
+        voice.hold()
+        await scene.says()
+        scene.phone.line.closed("the caller hung up")
+        assert await scene.outcome() == CallerLeft()
+    assert asyncio.all_tasks() == before
+    assert scene.dialogue._locks == {}
+
+
 async def test_an_audio_leg_that_never_comes_is_no_call() -> None:
     async with call(connected=False) as scene:
         scene.phone.line.closed("EXEC AudioSocket was refused")
@@ -394,6 +430,19 @@ async def test_recording_refused_is_told_once_to_whoever_keeps_anything() -> Non
             await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
     assert scene.journal.events.count(RecordingRefused()) == 1
     assert await scene.dialogue.state(CALL.id) == {}, "nothing of this call is kept when it is over"
+
+
+async def test_that_the_caller_is_identified_is_told_once_and_not_as_whom() -> None:
+    async with call(["mon assurance vie", NUMBER, BORN, "quels sont vos horaires"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        for _ in range(3):
+            assert CallerIdentified() not in scene.journal.events
+            await scene.says()
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+        assert CallerIdentified() in scene.journal.events
+        await scene.says()
+        await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+    assert scene.journal.events.count(CallerIdentified()) == 1
 
 
 async def test_every_answer_says_where_the_wait_went() -> None:

@@ -17,7 +17,7 @@ from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SILENCE_FRAME, frames
 from audio.playback import Playback
 from audio.vad import EnergyDetector
 from graph.heard import Heard
-from telephony.agi_server import CALL_ID, AgiServer
+from telephony.agi_server import CALL_ID, TAKEN, AgiServer
 from telephony.call import Call, CallerLeft, CallId, HungUp, Outcome, Transferred
 from telephony.line import Line, LineClosed
 from telephony.media_server import MediaServer
@@ -45,7 +45,7 @@ def voiced(pcm: bytes) -> list[int]:
 
 def told(ending: Ending) -> dict[str, str]:
     """What the dialplan was told, but for the call's own name."""
-    return {name: value for name, value in ending.variables.items() if value and name != CALL_ID}
+    return {name: value for name, value in ending.variables.items() if value and name not in (CALL_ID, TAKEN)}
 
 
 class House:

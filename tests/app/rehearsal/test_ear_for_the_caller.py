@@ -11,15 +11,19 @@ from app.rehearsal.script import read_script
 from app.rehearsal.telephone import LineNoise
 from app.settings import read
 from app.wiring import REHEARSAL_VOICE, known_lines
-from audio.endpointing import Expecting, Utterance
+from audio.ear import Ear
+from audio.endpointing import Expecting, TurnEnded, TurnTiming, Utterance
 from audio.pcm import BYTES_PER_MS, duration_ms, frames
 from audio.providers.closed_set_stt import ClosedSetStt
 from audio.providers.espeak_tts import EspeakTts
+from audio.providers.silero_vad import SileroVad
 from audio.stt import Transcript
 from telephony.simulated_caller import mixed
 
 KNOWN = known_lines(read(Path("no-such.env")))
 CALLER = EspeakTts(REHEARSAL_VOICE, CALLER_WORDS_PER_MINUTE)
+
+SCRIPTED = [cue.says for cue in read_script().turns if cue.says]
 
 SURE = 0.6
 """0.5 is the limit of what the ear accepts, 1 the recording itself."""
@@ -29,6 +33,11 @@ SURE = 0.6
 def recorded() -> dict[str, bytes]:
     """Made by the first test that asks, since a voice is asynchronous."""
     return {}
+
+
+@pytest.fixture(scope="module")
+def silero() -> SileroVad:
+    return SileroVad()
 
 
 async def ear(recorded: dict[str, bytes]) -> ClosedSetStt:
@@ -65,19 +74,34 @@ async def test_every_line_it_knows_is_recognised_as_itself(recorded: dict[str, b
     assert unsure(heard) == []
 
 
+@pytest.mark.parametrize("offset_ms", range(0, 32, 4))
+async def test_the_lines_of_the_script_are_cut_out_whole_wherever_they_fall(
+    recorded: dict[str, bytes], silero: SileroVad, offset_ms: int
+) -> None:
+    # Windows of 32 ms and frames of 20 ms meet in another way each time. A short first word before a pause
+    # is missed at some of them, with this voice and Silero: such lines are not for a script.
+    by = await ear(recorded)
+    for said in SCRIPTED:
+        quiet = bytes((2000 + offset_ms) * BYTES_PER_MS)
+        of_the_call = Ear(silero.open(), TurnTiming())
+        sound = on_the_line(quiet + await line(said, CALLER) + bytes(1500 * BYTES_PER_MS), seed=offset_ms)
+        events = [event for frame in frames(sound) for event in of_the_call.hear(frame)]
+        (turn,) = [event for event in events if isinstance(event, TurnEnded)]
+        assert (await by.transcribe(turn.utterance, Expecting.OPEN)).text == said
+
+
 async def test_a_noisier_room_changes_nothing(recorded: dict[str, bytes]) -> None:
     by = await ear(recorded)
-    lines = [cue.says for cue in read_script().turns if cue.says]
     heard = [
         (said, await understood(by, on_the_line(await line(said, CALLER), -42, seed)))
-        for seed, said in enumerate(lines)
+        for seed, said in enumerate(SCRIPTED)
     ]
     assert unsure(heard) == []
 
 
 async def test_a_line_that_breaks_off_is_not_understood(recorded: dict[str, bytes]) -> None:
     by = await ear(recorded)
-    for said in [cue.says for cue in read_script().turns if cue.says]:
+    for said in SCRIPTED:
         pcm = await line(said, CALLER)
         half = pcm[: len(pcm) // 2 // 2 * 2]
         assert (await understood(by, on_the_line(half))).text == "", said

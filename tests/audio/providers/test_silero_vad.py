@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audio.ear import Ear
+from audio.endpointing import Expecting, TurnEnded, TurnTiming
 from audio.pcm import BYTES_PER_MS
 from audio.providers import ProviderUnavailable
 from audio.providers.silero_vad import (
@@ -19,10 +21,11 @@ from audio.providers.silero_vad import (
     SileroVad,
     model_file,
 )
-from audio.vad import VoiceDetector
+from audio.vad import WINDOW_MS, VoiceDetector
 from tests.recordings import spoken
 
 SPOKEN = ["oui", "assurance_vie", "numero_client", "degat_des_eaux"]
+LINE_SAMPLES = WINDOW_MS * 8  # of a window, at the line's 8 kHz
 SPEECH_LEVEL = 0.1  # RMS of the recordings' speech, of full scale
 
 
@@ -61,7 +64,7 @@ def test_french_speech_is_found_and_the_silence_around_it_is_not(silero: SileroV
     stream = silero.open()
     assert max(stream.hear(second)) < 0.3
     words = np.array(stream.hear(sound))
-    assert np.mean(words > 0.5) > 0.85
+    assert np.mean(words > 0.5) > 0.75, "the pauses between two groups of digits are not speech"
     stream.hear(second)  # the tail of the last word
     assert max(stream.hear(second)) < 0.1
 
@@ -81,7 +84,7 @@ def test_a_tone_of_the_exchange_is_not_speech(silero: SileroVad, hz: int) -> Non
 
 
 @pytest.mark.parametrize("name", SPOKEN)
-@pytest.mark.parametrize(("below_speech_db", "at_most_windows"), [(30, 2), (20, 2), (10, 3)])
+@pytest.mark.parametrize(("below_speech_db", "at_most_windows"), [(30, 3), (20, 2), (10, 3)])
 def test_after_a_minute_of_noise_a_caller_is_still_noticed_at_once(
     silero: SileroVad, name: str, below_speech_db: float, at_most_windows: int
 ) -> None:
@@ -89,14 +92,16 @@ def test_after_a_minute_of_noise_a_caller_is_still_noticed_at_once(
     sound = over(noise(minute_ms + 3000, below_speech_db), spoken(name), minute_ms)
     probabilities = silero.open().hear(sound)
     loud = np.abs(np.frombuffer(spoken(name), "<i2")) > 0.02 * 32768
-    onset = (minute_ms * 8 + int(np.argmax(loud))) // WINDOW_SAMPLES
+    onset = (minute_ms * 8 + int(np.argmax(loud))) // LINE_SAMPLES
     assert all(p < 0.5 for p in probabilities[:onset])
     assert any(p >= 0.5 for p in probabilities[onset : onset + at_most_windows])
 
 
 def never_forgetting(silero: SileroVad, sound: bytes) -> list[float]:
     """The model itself, window after window, its memory never cleared."""
-    samples = np.frombuffer(sound, "<i2").astype(np.float32) / 32768
+    heard = np.frombuffer(sound, "<i2").astype(np.float32) / 32768
+    between = (heard + np.concatenate([[np.float32(0)], heard[:-1]])) / 2
+    samples = np.stack([between, heard], axis=1).ravel()
     window = np.zeros((1, CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
     state = np.zeros((2, 1, 128), np.float32)
     probabilities = []
@@ -112,7 +117,7 @@ def test_without_forgetting_the_same_caller_would_be_noticed_late(silero: Silero
     minute_ms = 60_000
     sound = over(noise(minute_ms + 3000, 10), spoken("oui"), minute_ms)
     probabilities = never_forgetting(silero, sound)
-    onset = minute_ms * 8 // WINDOW_SAMPLES
+    onset = minute_ms * 8 // LINE_SAMPLES
     assert not any(p >= 0.5 for p in probabilities[onset : onset + 3])
 
 
@@ -127,6 +132,18 @@ def test_the_pauses_of_a_sentence_are_not_forgotten_but_a_long_silence_is(silero
 # how it is fed
 
 
+@pytest.mark.parametrize("lead_samples", range(0, LINE_SAMPLES, 32))
+def test_a_brisk_yes_is_a_turn_wherever_it_falls_between_the_windows(
+    silero: SileroVad, lead_samples: int
+) -> None:
+    """The model's 8 kHz half misses half of them."""
+    ear = Ear(silero.open(), TurnTiming())
+    ear.expect(Expecting.YES_NO)
+    quiet_s = 2 * 8000 + lead_samples
+    events = ear.hear(bytes(2 * quiet_s) + spoken("oui") + bytes(2 * 8000 * 2))
+    assert [event for event in events if isinstance(event, TurnEnded)]
+
+
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.lists(st.integers(0, 5000), max_size=15))
 def test_sound_cut_anywhere_is_judged_the_same(silero: SileroVad, cuts: list[int]) -> None:
@@ -135,7 +152,7 @@ def test_sound_cut_anywhere_is_judged_the_same(silero: SileroVad, cuts: list[int
     stream = silero.open()
     heard = [p for start, end in pairwise(places) for p in stream.hear(sound[start:end])]
     assert heard == list(silero.open().hear(sound))
-    assert len(heard) == len(sound) // (2 * WINDOW_SAMPLES)
+    assert len(heard) == len(sound) // (2 * LINE_SAMPLES)
 
 
 def test_two_calls_do_not_hear_each_other(silero: SileroVad) -> None:
@@ -191,7 +208,7 @@ def test_either_package_has_the_file() -> None:
 
 def test_the_model_is_a_voice_detector(silero: SileroVad) -> None:
     detector: VoiceDetector = silero
-    assert detector.window_ms == WINDOW_SAMPLES / 8
+    assert detector.window_ms == LINE_SAMPLES / 8
 
 
 def test_without_a_package_the_error_says_what_to_install() -> None:

@@ -1,0 +1,178 @@
+"""The agent under test: the real one, in this process (its transcripts at hand) or in one of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app import settings as configuration
+from app.rehearsal.transcript import Transcript
+from app.service import Running, running
+from app.settings import Settings
+from telephony.call import CallId
+from telephony.journal import CallEvent
+from tests.asterisk.phone import Call
+
+ROOT = Path(__file__).resolve().parents[2]
+
+READY = "The agent answers the phone."
+"""What ``python -m app serve`` says when it does."""
+
+READY_WITHIN_S = 60.0
+GONE_WITHIN_S = 15.0
+
+
+@dataclass
+class Transcripts:
+    """A journal that keeps a transcript of every call; see :class:`telephony.journal.Journal`."""
+
+    calls: dict[CallId, Transcript] = field(default_factory=dict)
+    phone: Call | None = None
+    """Whose clock the next transcripts tell the time by."""
+
+    def note(self, call_id: CallId, event: CallEvent) -> None:
+        if call_id not in self.calls:
+            self.calls[call_id] = Transcript(call_id, self._clock_ms)
+        self.calls[call_id].note(call_id, event)
+
+    @property
+    def only(self) -> Transcript:
+        """That of the one call there was."""
+        (transcript,) = self.calls.values()
+        return transcript
+
+    def _clock_ms(self) -> float:
+        return self.phone.clock_ms if self.phone is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent that answers in this process."""
+
+    service: Running
+    transcripts: Transcripts
+
+    @property
+    def address(self) -> str:
+        """Where the dialplan finds it."""
+        return f"127.0.0.1:{self.service.agent.agi.port}"
+
+
+@asynccontextmanager
+async def in_process(folder: Path) -> AsyncIterator[Agent]:
+    """The agent as shipped, on free ports; it writes into ``folder`` only."""
+    transcripts = Transcripts()
+    async with running(_settings(folder), (transcripts,)) as service:
+        yield Agent(service, transcripts)
+
+
+class OwnProcess:
+    """``python -m app serve``: for what only a process of its own can show, as that it dies."""
+
+    def __init__(self, folder: Path, agi_port: int) -> None:
+        """``folder`` takes its files and its log; ``agi_port`` is known before it runs, as in service."""
+        self.address = f"127.0.0.1:{agi_port}"
+        self._folder = folder
+        self._environment = {
+            **_inherited(),
+            "APP_PORT": "0",
+            "APP_DATA_FOLDER": str(folder / "var"),
+            "ASTERISK_AGI_PORT": str(agi_port),
+            "ASTERISK_AUDIO_PORT": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it answers. Raises RuntimeError with its last words, TimeoutError."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "--env-file", str(self._folder / "no-such.env"), "serve"),
+            cwd=ROOT,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        said: list[str] = []
+        async with asyncio.timeout(READY_WITHIN_S):
+            while not (said and READY in said[-1]):
+                line = await process.stdout.readline()
+                if not line:
+                    raise RuntimeError("the agent did not start:\n" + "".join(said[-30:]))
+                said.append(line.decode(errors="replace"))
+        self._reading = asyncio.create_task(self._keep_log(process.stdout), name="log of an agent")
+
+    async def _keep_log(self, said: asyncio.StreamReader) -> None:
+        with (self._folder / "agent.log").open("ab") as log:
+            while line := await said.readline():
+                log.write(line)
+
+    def kill(self) -> None:
+        """``kill -9``: no farewell to anybody."""
+        assert self._process is not None
+        self._process.kill()
+
+    async def stop(self) -> int:
+        """SIGTERM, as an init system does; its exit status. A process that is gone stays gone."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(GONE_WITHIN_S):
+                status = await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            status = await self._process.wait()
+        if self._reading is not None:
+            await self._reading
+        return status
+
+
+@asynccontextmanager
+async def in_own_process(folder: Path, agi_port: int) -> AsyncIterator[OwnProcess]:
+    """An agent that answers, in a process of its own."""
+    agent = OwnProcess(folder, agi_port)
+    try:
+        await agent.start()
+        yield agent
+    finally:
+        await agent.stop()
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment without what could configure an agent."""
+    concerns: Sequence[str] = tuple({name.split("_", 1)[0] for name, _, _ in configuration.documented()})
+    return {name: value for name, value in os.environ.items() if not name.startswith(tuple(concerns))}
+
+
+def _settings(folder: Path) -> Settings:
+    read = configuration.read(folder / "no-such.env")
+    return replace(
+        read,
+        application=read.application.model_copy(
+            update={"host": "127.0.0.1", "port": 0, "data_folder": folder / "var"}
+        ),
+        asterisk=read.asterisk.model_copy(
+            update={
+                "agi_host": "127.0.0.1",
+                "agi_port": 0,
+                "audio_host": "127.0.0.1",
+                "audio_port": 0,
+                "audio_address": "",
+            }
+        ),
+        groq=read.groq.model_copy(update={"api_key": SecretStr("")}),
+        whisper=read.whisper.model_copy(update={"model": ""}),
+        speech=read.speech.model_copy(update={"lines_file": None}),
+        insurance=read.insurance.model_copy(update={"api_base_url": "", "demo_customers_file": None}),
+        knowledge=read.knowledge.model_copy(update={"host": ""}),
+        checkpoints=read.checkpoints.model_copy(update={"path": ""}),
+    )

@@ -1,0 +1,226 @@
+"""What the configuration grants and what it refuses: the trunk, the advisers, AMI, modules, settings."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+import pytest
+
+from tests.asterisk import sip
+from tests.asterisk.conftest import NOBODY
+from tests.asterisk.debian import installed
+from tests.asterisk.host import DEPLOY, TRUNK, Asterisk, fresh_environment, running
+from tests.asterisk.phone import Phone
+from tests.asterisk.sip import Address
+from tests.telephony.waiting import until
+
+pytestmark = pytest.mark.asterisk
+
+OLDEST = (22, 10)
+"""AudioSocket has no known fault from here on (or from 20.20)."""
+
+BY_THE_AGENT = {"AudioSocket", "Queue", "Dial", "Playback"}
+"""Applications that the agent runs by EXEC."""
+
+ENDPOINT_SETTINGS = {
+    "allow": "(alaw|ulaw)",
+    "context": "from-trunk",
+    "direct_media": "false",
+    "dtmf_mode": "rfc4733",
+    "force_rport": "true",
+    "language": "fr",
+    "rewrite_contact": "true",
+    "rtp_symmetric": "true",
+    "allow_transfer": "false",
+    "allow_subscribe": "false",
+}
+
+
+class AmiSession:
+    """AMI, as far as asking who may do what."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, action: str, **headers: str) -> dict[str, str]:
+        """The response to ``action``; events that come before it are passed over."""
+        lines = [
+            f"Action: {action}",
+            "ActionID: ours",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        while True:
+            block = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+            answer = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+            if "Response" in answer:
+                return answer
+
+
+@asynccontextmanager
+async def ami(asterisk: Asterisk) -> AsyncIterator[AmiSession]:
+    """A connection to AMI that has not logged in."""
+    reader, writer = await asyncio.open_connection(*asterisk.ami_address)
+    try:
+        await reader.readline()
+        yield AmiSession(reader, writer)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_this_asterisk_is_new_enough(asterisk: Asterisk) -> None:
+    found = re.search(r"Asterisk (\d+)\.(\d+)", asterisk.tree.version())
+    assert found
+    assert (int(found[1]), int(found[2])) >= OLDEST
+
+
+def test_every_application_and_function_of_the_dialplan_is_loaded(asterisk: Asterisk) -> None:
+    dialplan = (DEPLOY / "extensions.conf").read_text(encoding="utf-8")
+    code = "\n".join(text for text in dialplan.splitlines() if not text.lstrip().startswith(";"))
+    used = set(
+        re.findall(r"^(?:exten => [^,]+,1| same => n(?:\([a-z]+\))?),([A-Za-z]+)\(", code, re.MULTILINE)
+    )
+    functions = set(re.findall(r"\$\{([A-Z_]+)\(", code)) | {"PJSIP_HEADER", "TIMEOUT"}
+    known = asterisk.cli("core show applications") + asterisk.cli("core show functions")
+    names = set(re.findall(r"^\s*(\w+)[:\s(]", known, re.MULTILINE))
+    assert used | BY_THE_AGENT <= names
+    assert functions <= names
+    assert "AGI" in used
+
+
+def test_the_trunk_is_as_the_specification_asks(asterisk: Asterisk) -> None:
+    shown = asterisk.cli("pjsip show endpoint trunk")
+    settings = dict(re.findall(r"^ (\w+) +: (.*?) *$", shown, re.MULTILINE))
+    assert ENDPOINT_SETTINGS.items() <= settings.items()
+    assert settings["rtp_timeout"] == asterisk.environment["RTP_TIMEOUT_S"]
+
+
+def test_chan_sip_is_not_there_and_nothing_else_listens(asterisk: Asterisk) -> None:
+    modules = asterisk.cli("module show like chan_")
+    assert "chan_pjsip.so" in modules
+    assert "chan_sip.so" not in modules
+    assert "chan_iax2.so" not in modules
+    assert "Server Disabled" in asterisk.cli("http show status")
+
+
+async def test_ami_lets_the_agent_look_and_hang_up_and_nothing_more(asterisk: Asterisk) -> None:
+    async with ami(asterisk) as session:
+        secret = asterisk.environment["AMI_SECRET"]
+        assert (await session.ask("Login", Username="agent", Secret=secret))["Response"] == "Success"
+        assert (await session.ask("CoreShowChannels"))["Response"] == "Success"
+        assert (await session.ask("QueueSummary"))["Response"] == "Success"
+        assert (await session.ask("PJSIPShowRegistrationsOutbound"))["Message"] != "Permission denied"
+        no_such_channel = await session.ask("Hangup", Channel="PJSIP/nobody-1")
+        assert no_such_channel["Message"] == "No such channel"
+        no_such_channel = await session.ask("Redirect", Channel="PJSIP/nobody-1", Context="people", Exten="s")
+        assert "Permission denied" not in no_such_channel["Message"]
+        for action in (
+            "Originate",
+            "Command",
+            "GetConfig",
+            "UpdateConfig",
+            "DBPut",
+            "ModuleLoad",
+            "QueueAdd",
+        ):
+            assert (await session.ask(action))["Message"] == "Permission denied", action
+
+
+async def test_ami_refuses_a_wrong_secret(asterisk: Asterisk) -> None:
+    async with ami(asterisk) as session:
+        answer = await session.ask("Login", Username="agent", Secret="a guess")
+        assert answer["Response"] == "Error"
+
+
+class Registrar(asyncio.DatagramProtocol):
+    """A trunk that takes registrations with the right password, and says who came."""
+
+    REALM, NONCE = "trunk.example", "f84f1cec41e6cbe5aea9c8e88d359"
+
+    def __init__(self, password: str) -> None:
+        self.registered: asyncio.Future[sip.Message] = asyncio.get_running_loop().create_future()
+        self.refused = 0
+        self._password = password
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        request = sip.parse(data)
+        echoed = [(name, request.first(name)) for name in ("Via", "From", "To", "Call-ID", "CSeq")]
+        if request.method != "REGISTER" or self._proven(request):
+            answer = sip.compose("SIP/2.0 200 OK", [*echoed, ("Contact", request.first("Contact"))])
+            if request.method == "REGISTER" and not self.registered.done():
+                self.registered.set_result(request)
+        else:
+            self.refused += 1
+            challenge = f'Digest realm="{self.REALM}", nonce="{self.NONCE}", algorithm=MD5, qop="auth"'
+            answer = sip.compose("SIP/2.0 401 Unauthorized", [*echoed, ("WWW-Authenticate", challenge)])
+        self._transport.sendto(answer, addr)
+
+    def _proven(self, request: sip.Message) -> bool:
+        parts = sip.challenge_of(request.first("Authorization"))
+        if not parts:
+            return False
+        return parts["response"] == sip.response_to(parts, "REGISTER", self._password)
+
+
+@asynccontextmanager
+async def an_asterisk_at(trunk_password: str, **settings: str) -> AsyncIterator[tuple[Asterisk, Registrar]]:
+    """An Asterisk of its own, and the trunk it registers with."""
+    environment = fresh_environment(NOBODY) | {"TRUNK_KIND": "registered"} | settings
+    address = (TRUNK, int(environment["TRUNK_HOST"].split(":")[1]))
+    registrar = Registrar(trunk_password)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: registrar, local_addr=address)
+    with (
+        TemporaryDirectory(prefix="asterisk-") as folder,
+        running(installed(), Path(folder) / "a", environment) as asterisk,
+    ):
+        yield asterisk, registrar
+    transport.close()
+
+
+async def test_asterisk_registers_at_the_trunk_with_the_password_of_the_environment() -> None:
+    password = 'one;two "three" #four'
+    async with an_asterisk_at(password, TRUNK_PASSWORD=password) as (asterisk, registrar):
+        async with asyncio.timeout(10):
+            request = await registrar.registered
+        assert asterisk.environment["TRUNK_USER"] in request.first("Contact")
+        assert not [path for path in (asterisk.folder / "etc").rglob("*") if path.stat().st_mode & 0o077]
+
+
+async def test_a_trunk_that_refuses_is_asked_again_later() -> None:
+    async with an_asterisk_at("another password") as (asterisk, registrar):
+        await until(lambda: registrar.refused >= 2)
+        async with asyncio.timeout(10):
+            while "Rejected" not in (shown := asterisk.cli("pjsip show registrations")):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        assert re.search(r"Rejected +\(exp\. \d+s\)", shown), (
+            shown
+        )  # not "(exp. 1s ago)": there is a next time
+        assert not [line for line in asterisk.troubles() if "stopping outbound registration" in line]
+
+
+async def test_behind_a_router_the_trunk_is_told_the_public_address_for_sip_and_sound() -> None:
+    public = "203.0.113.7"
+    behind = {"NAT": "yes", "PUBLIC_ADDRESS": public, "LOCAL_NETWORK": "127.0.0.1/32", "TRUNK_PASSWORD": "x"}
+    async with an_asterisk_at("x", **behind) as (asterisk, registrar):
+        async with asyncio.timeout(10):
+            request = await registrar.registered
+        assert public in request.first("Contact")
+        async with Phone.at(TRUNK) as phone:
+            call = await phone.dial("0123456789", asterisk.sip_address)
+            call.hang_up()
+    assert call.sound_to is not None
+    assert call.sound_to[0] == public
+
+
+def test_opus_can_be_had_where_the_package_brings_it(asterisk: Asterisk) -> None:
+    paths = asterisk.cli("core show translation paths opus")
+    assert re.search(r"To alaw:8000 *: \(opus@", paths), paths
