@@ -11,9 +11,11 @@ from typing import Literal
 
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -96,8 +98,14 @@ class CallBook:
                 status.identified = True
             case StageFailed():
                 status.failures += 1
+            case CallPassedOn():
+                status.phase, status.ended_at_s = "transferred", self._clock()
+            case CallCameBack():
+                status.phase, status.ended_at_s = "live", None
             case CallEnded(outcome):
-                status.phase, status.ended_at_s = _phase(outcome), self._clock()
+                status.phase = _phase(outcome)
+                if status.ended_at_s is None:  # of a caller who was passed on, the agent's part counts
+                    status.ended_at_s = self._clock()
             case TurnSaid() | TurnInterrupted() | RecordingRefused():
                 pass
 

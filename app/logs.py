@@ -18,12 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from graph.heard import CallBegins, Heard, Keys, Quiet, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallId
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -111,6 +113,10 @@ class LogJournal:
                 self._info("caller.identified", call_id)
             case StageFailed(component, error):
                 self._log.warning("stage.failed", extra={"call_id": call_id, **_failure(component, error)})
+            case CallPassedOn(to):  # not the summary
+                self._info("call.passed_on", call_id, queue=to.queue, reason=to.reason)
+            case CallCameBack(why):
+                self._info("call.came_back", call_id, why=why)
             case CallEnded(outcome):
                 self._info("call.ended", call_id, outcome=type(outcome).__name__)
 
@@ -170,6 +176,10 @@ def _measured(heard: Heard) -> tuple[str, int]:
             return "keys", len(digits)
         case Quiet():
             return "quiet", 0
+        case Resumed():
+            return "resumed", 0
+        case NotReached(why):
+            return f"not_reached_{why}", 0
 
 
 def _value(value: object) -> str:

@@ -11,6 +11,7 @@ The name is kept so that dashboards and alarms can already be drawn.
 import time
 from collections import Counter as Counted
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -18,13 +19,16 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from app.monitor import AlarmKind, Monitor
+from graph.heard import Unreached
 from telephony.ami import AmiState
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.channels import ChannelRow
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -69,6 +73,8 @@ class Metrics:
         """``clock`` gives seconds."""
         self._clock = clock
         self._started_s: dict[CallId, float] = {}
+        self._passed_on_s: dict[CallId, float] = {}
+        """Of those, the ones that people are rung for, or talk with."""
         self._registry = registry = CollectorRegistry()
 
         def histogram(name: str, told: str, buckets: tuple[float, ...] = SPEECH_BUCKETS_S) -> Histogram:
@@ -84,9 +90,12 @@ class Metrics:
         for component in COMPONENTS:
             self._errors.labels(component)
         self._interruptions = counter("interruptions", "Times a caller spoke while the agent did.")
-        active = Gauge("voicebot_active_calls", "Calls under way.", registry=registry)
-        active.set_function(lambda: len(self._started_s))
-        self._duration = histogram("call_duration", "From audio leg to end of call.", CALL_BUCKETS_S)
+        self._not_taken = counter("not_taken", "Callers passed on whom nobody took, by why.", ("why",))
+        for why in get_args(Unreached):
+            self._not_taken.labels(why)
+        active = Gauge("voicebot_active_calls", "Calls that the agent is talking on.", registry=registry)
+        active.set_function(lambda: len(self._started_s) - len(self._passed_on_s))
+        self._duration = histogram("call_duration", "From audio leg to the end of our part.", CALL_BUCKETS_S)
         self._stt = histogram("stt_latency", "From the end of a turn to its transcript.")
         self._llm = histogram("llm_latency", "From the question to a language model's first token; none yet.")
         self._tts = histogram("tts_latency", "From the first sentence to its first sound.")
@@ -136,6 +145,11 @@ class Metrics:
         match event:
             case CallStarted():
                 self._started_s[call_id] = self._clock()
+            case CallPassedOn():
+                self._passed_on_s[call_id] = self._clock()
+            case CallCameBack(why):
+                self._passed_on_s.pop(call_id, None)
+                self._not_taken.labels(why).inc()
             case TurnTimed(times):
                 self._observe(times)
             case TurnInterrupted():
@@ -145,8 +159,9 @@ class Metrics:
             case CallEnded(outcome):
                 self._calls.labels(_label(outcome)).inc()
                 started_s = self._started_s.pop(call_id, None)
+                ended_s = self._passed_on_s.pop(call_id, self._clock())
                 if started_s is not None:
-                    self._duration.observe(self._clock() - started_s)
+                    self._duration.observe(ended_s - started_s)
             case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused() | CallerIdentified():
                 pass
 

@@ -25,7 +25,16 @@ async def faults(agent: Agent, within_ms: int = WITHIN_MS) -> list[str]:
         "checkpoints": agent.dialogue.state(NOBODY),
         "knowledge": agent.knowledge.search(A_QUESTION, limit=1),
     }
-    return [*_not_chosen(agent), *_not_listening(agent), *await _not_answering(asked, within_ms)]
+    return [
+        *_leaving(agent),
+        *_not_chosen(agent),
+        *_not_listening(agent),
+        *await _not_answering(asked, within_ms),
+    ]
+
+
+def _leaving(agent: Agent) -> list[str]:
+    return ["draining: the calls under way are finished, new ones are sent elsewhere"] * agent.agi.draining
 
 
 def _not_chosen(agent: Agent) -> list[str]:

@@ -5,13 +5,16 @@ concern; plain values are passed down, nothing else reads the environment.
 """
 
 from dataclasses import dataclass, fields
+from datetime import date, time
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+from telephony.handover import HandoverPlan
+from tools.opening_hours import OpeningHours
 
 ENV_FILE = Path(".env")
 
@@ -35,6 +38,9 @@ class Application(_Concern):
         SecretStr(""), description="key of the HTTP API; empty: one is made at each start and shown once"
     )
     data_folder: Path = Field(Path("var"), description="where the agent keeps its files")
+    drain_timeout_s: float = Field(
+        300, ge=0, description="longest wait for calls under way when told to stop; a second signal ends it"
+    )
 
 
 class Logging(_Concern):
@@ -161,6 +167,69 @@ class Insurance(_Concern):
     )
 
 
+class OpeningTimes(_Concern):
+    """When people are there: Monday to Friday, but on French public holidays; on a clock in Paris."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENING_")
+
+    opens_at: time = Field(time(9), description="people answer from then on")
+    closes_at: time = Field(time(18), description="and no longer from then on")
+    closed_on: str = Field(
+        "", description="further days on which nobody is there: 2026-12-24,2026-12-31; holidays need no line"
+    )
+
+    @field_validator("opens_at", "closes_at")
+    @classmethod
+    def _a_time_of_day(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("give the time in Paris, as 09:00")
+        return value
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        self.hours()
+        return self
+
+    def hours(self) -> OpeningHours:
+        """The same for the dialogue. Raises ``ValueError`` for days or hours that make no sense."""
+        days = frozenset(date.fromisoformat(day.strip()) for day in self.closed_on.split(",") if day.strip())
+        return OpeningHours(self.opens_at, self.closes_at, days)
+
+
+class Handover(_Concern):
+    """How callers are passed on to people."""
+
+    model_config = SettingsConfigDict(env_prefix="TRANSFER_")
+
+    mode: Literal["blind", "attended"] = Field(
+        "blind", description="attended: the adviser hears the summary first, and takes the call or refuses it"
+    )
+    extensions: str = Field(
+        "", description="desks that are an extension, not a queue: vie=201,sinistres=202,conseillers=203"
+    )
+    context: str = Field("hand-over", description="context of the dialplan that has those extensions")
+    wait_s: int = Field(60, ge=1, description="how long the caller waits for people before he is asked again")
+    adviser_leg: str = Field(
+        "", description="subroutine for Queue to run on an adviser's channel before it rings: adviser-leg^s^1"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_dialled(self) -> Self:
+        self.plan()
+        return self
+
+    def plan(self) -> HandoverPlan:
+        """The same for the line. Raises ``ValueError`` for what no dialplan could have."""
+        pairs = [pair.partition("=") for pair in self.extensions.split(",") if pair.strip()]
+        return HandoverPlan(
+            attended=self.mode == "attended",
+            extensions={desk.strip(): extension.strip() for desk, _, extension in pairs},
+            context=self.context,
+            wait_s=self.wait_s,
+            adviser_leg=self.adviser_leg,
+        )
+
+
 class Knowledge(_Concern):
     """Where the answers to general questions are searched."""
 
@@ -195,6 +264,8 @@ class Settings:
     speech: Speech
     voice_activity: VoiceActivity
     insurance: Insurance
+    opening: OpeningTimes
+    handover: Handover
     knowledge: Knowledge
     checkpoints: Checkpoints
 
@@ -226,9 +297,21 @@ def documented() -> list[tuple[str, str, str]]:
         kind = cast("type[_Concern]", concern.type)
         for name, field in kind.model_fields.items():
             default = field.get_default()
-            shown = default.get_secret_value() if isinstance(default, SecretStr) else default
-            rows.append((_env_name(kind, name), "" if shown is None else str(shown), field.description or ""))
+            shown = _shown(default)
+            rows.append((_env_name(kind, name), shown, field.description or ""))
     return rows
+
+
+def _shown(default: object) -> str:
+    match default:
+        case None:
+            return ""
+        case SecretStr():
+            return default.get_secret_value()
+        case time():
+            return f"{default:%H:%M}"
+        case _:
+            return str(default)
 
 
 def _readable(env_file: Path) -> Path | None:
@@ -249,4 +332,6 @@ def _env_name(kind: type[_Concern], name: str) -> str:
 
 
 def _fault(kind: type[_Concern], location: tuple[int | str, ...], message: str) -> str:
-    return f"{_env_name(kind, str(location[0]))}: {message}" if location else message
+    # A rule on several settings has no location: their common prefix says which they are.
+    named = str(location[0]) if location else "*"
+    return f"{_env_name(kind, named)}: {message}"

@@ -336,8 +336,8 @@ def _messages(messages: Sequence[AnyMessage]) -> list[TextMessage]:
     shown: list[TextMessage] = []
     for message in messages:
         told = message.additional_kwargs
-        if told.get("heard") == "begins":
-            continue  # the line opened and nobody spoke
+        if told.get("heard") in ("begins", "resumed", "not_reached"):
+            continue  # the line had something to tell; nobody spoke
         caller = message.type == "human"
         shown.append(
             TextMessage(

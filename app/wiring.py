@@ -8,9 +8,10 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from telephony.switchboard import Switchboard
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
 from tools.backoffice_http import HttpBackoffice
+from tools.call_backs import FileCallBacks
 from tools.gate import MIN_KEY_BYTES, Gate
 
 if TYPE_CHECKING:  # imported when chosen, by the table of providers
@@ -86,9 +88,16 @@ class Mind:
     """What was chosen, by port."""
 
 
+def _this_moment() -> datetime:
+    return datetime.now(UTC)
+
+
 @asynccontextmanager
-async def open_mind(settings: Settings) -> AsyncIterator[Mind]:
-    """The dialogue alone: for the text chat, and within :func:`open_agent`."""
+async def open_mind(settings: Settings, now: Callable[[], datetime] = _this_moment) -> AsyncIterator[Mind]:
+    """The dialogue alone: for the text chat, and within :func:`open_agent`.
+
+    ``now`` decides whether people are there; replays fix it.
+    """
     async with AsyncExitStack() as stack:
         backoffice = await _backoffice(settings, stack)
         knowledge = await _knowledge(settings, stack)
@@ -96,28 +105,42 @@ async def open_mind(settings: Settings) -> AsyncIterator[Mind]:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
         checkpointer = await stack.enter_async_context(open_checkpoints(path))
         gate = Gate(backoffice, _identity_key(settings))
-        dialogue = Dialogue(build_graph(Services(backoffice, gate, knowledge, classifier)), checkpointer)
+        call_backs = settings.application.data_folder / "callbacks.jsonl"
+        services = Services(
+            backoffice=backoffice,
+            gate=gate,
+            retriever=knowledge,
+            classifier=classifier,
+            call_backs=FileCallBacks(call_backs),
+            hours=settings.opening.hours(),
+            now=now,
+        )
+        dialogue = Dialogue(build_graph(services), checkpointer)
         host = settings.knowledge.host
         parts = {
             "back office": settings.insurance.api_base_url or "fictional customers",
             "knowledge": f"Qdrant at {host}" if host else "Qdrant inside",
             "checkpoints": path,
+            "call-backs": str(call_backs),
         }
         yield Mind(dialogue, knowledge, parts)
 
 
 @asynccontextmanager
 async def open_agent(
-    settings: Settings, journals: Sequence[Journal] = (), tick_ms: float = 20.0
+    settings: Settings,
+    journals: Sequence[Journal] = (),
+    tick_ms: float = 20.0,
+    now: Callable[[], datetime] = _this_moment,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
-    life (tests only). Raises what the parts raise when they cannot be set up, and OSError when a port
-    is taken.
+    life, ``now`` decides whether people are there (both for tests and replays). Raises what the parts
+    raise when they cannot be set up, and OSError when a port is taken.
     """
     async with AsyncExitStack() as stack:
-        mind = await stack.enter_async_context(open_mind(settings))
+        mind = await stack.enter_async_context(open_mind(settings, now))
         voice = _voice(settings)
         ears = await _ears(settings, stack)
         calls = CallBook()
@@ -130,7 +153,8 @@ async def open_agent(
         await media.start()
         stack.push_async_callback(media.close)
         audio_address = (line.audio_address or _reachable(line.audio_host), media.port)
-        agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address)
+        plan = settings.handover.plan()
+        agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address, plan=plan)
         await agi.start()
         stack.push_async_callback(agi.close)
         monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address))

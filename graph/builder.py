@@ -12,8 +12,8 @@ skills that need one, and answers for a back office that does not.
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Protocol
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ from langgraph.graph import END, START, StateGraph
 
 from graph import routing
 from graph.reply import NodeRan, Say
-from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offered_adviser
+from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser
 from graph.state import CallState, CallUpdate, TurnInput
 from knowledge.intents import IntentClassifier
 from knowledge.retriever import Retriever
@@ -38,7 +38,9 @@ from nodes.repair import Repair
 from nodes.transfer import Transfer
 from prompts import Line, load
 from tools.backoffice import Backoffice, BackofficeUnavailable
+from tools.call_backs import CallBacks
 from tools.gate import Gate
+from tools.opening_hours import OpeningHours
 
 CallGraph = StateGraph[CallState, None, TurnInput, CallState]
 
@@ -58,7 +60,16 @@ class Services:
     gate: Gate
     retriever: Retriever
     classifier: IntentClassifier
+    call_backs: CallBacks
+    hours: OpeningHours = field(default_factory=OpeningHours)
+    """When people are there."""
     today: Callable[[], date] = date.today
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """With its time zone; tests and replays fix it."""
+
+    def people_away(self) -> bool:
+        """Whether nobody is there to be passed on to."""
+        return not self.hours.is_open(self.now())
 
 
 def personal_skills(services: Services) -> tuple[PersonalSkill, ...]:
@@ -73,7 +84,7 @@ def open_skills(services: Services) -> tuple[Skill, ...]:
     """Skills that answer to anybody."""
     return (
         Faq(services.retriever),
-        Transfer(),
+        Transfer(services.call_backs, services.hours, services.now),
         Goodbye(),
     )
 
@@ -94,6 +105,9 @@ def build_graph(services: Services) -> CallGraph:
 
     graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
 
+    def speaking(name: str, station: Station) -> Node:
+        return _speaking(name, station, services.people_away)
+
     def add(name: str, node: Node, *leads_to: str) -> None:
         graph.add_node(name, node)
         if leads_to == (END,):
@@ -101,15 +115,17 @@ def build_graph(services: Services) -> CallGraph:
         else:
             graph.add_conditional_edges(name, _inline(routing.leaving(name, leads_to)), list(leads_to))
 
-    graph.add_conditional_edges(START, _inline(routing.entry), ["greet", "classify", "repair"])
-    add("greet", _speaking("greet", Greet()), "classify", END)
+    graph.add_conditional_edges(
+        START, _inline(routing.entry), ["greet", "classify", "repair", "transfer", "goodbye"]
+    )
+    add("greet", speaking("greet", Greet()), "classify", END)
     add("classify", _sorting(classify), "greet", "authenticate", *open_names, "repair")
-    add("authenticate", _speaking("authenticate", authenticate), *personal_names, "transfer", END)
+    add("authenticate", speaking("authenticate", authenticate), *personal_names, "transfer", END)
     for private in personal:
-        add(private.name, _speaking(private.name, _identified(private, services.gate)), "transfer", END)
+        add(private.name, speaking(private.name, _identified(private, services.gate)), "transfer", END)
     for skill in open_:
-        add(skill.name, _speaking(skill.name, skill), END)
-    add("repair", _speaking("repair", Repair()), "transfer", "goodbye", END)
+        add(skill.name, speaking(skill.name, skill), END)
+    add("repair", speaking("repair", Repair()), "transfer", "goodbye", END)
     return graph
 
 
@@ -140,7 +156,7 @@ def _sorting(sorter: Sorter) -> Node:
     return run
 
 
-def _speaking(name: str, station: Station) -> Node:
+def _speaking(name: str, station: Station, people_away: Callable[[], bool]) -> Node:
     """A node with a voice: what it says leaves at once and is written into the history."""
 
     async def run(state: CallState) -> CallUpdate:
@@ -152,11 +168,12 @@ def _speaking(name: str, station: Station) -> Node:
             said.append(message)
             _tell(Say(line.key, line.text, line.interruptible, str(message.id)))
 
+        told: CallState = {**state, "people_away": people_away()}
         try:
-            update = await station(state, speak)
+            update = await station(told, speak)
         except BackofficeUnavailable:
-            speak(load("common").say("unavailable"))
-            update = offered_adviser("unavailable", state.get("pending", ""))
+            about = state.get("pending", "")
+            update = offer_adviser(told, speak, load("common"), "unavailable", "unavailable", about)
         _tell(NodeRan(name, (time.perf_counter() - started) * 1000))
         closed: CallUpdate = {"goto": "", "awaiting": None, "ended": "", "handover": None}
         return {**closed, **update, "messages": list(said)}

@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graph.builder import CallGraph
-from graph.heard import CallBegins, Heard, Keys, Quiet, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.reply import Awaited, HangUp, Listen, NodeRan, Reply, Say, StopRecording, Transfer
 from graph.state import CallState, TurnInput
 
@@ -36,8 +36,13 @@ class Dialogue:
         ``cut`` tells what was heard of sentences that the caller interrupted, by message id: the
         history keeps only that. Closing the iterator cancels the turn; the state of what was done
         is kept. Raises what the nodes raise.
+
+        :class:`CallBegins` begins anew whatever was known under that name: a dialplan that gives two
+        callers the same id must not give the second what the first has proven.
         """
         async with self._locks.setdefault(call_id, asyncio.Lock()):
+            if isinstance(heard, CallBegins) and await self.state(call_id):
+                await self._checkpointer.adelete_thread(call_id)
             state: CallState = {}
             async for kind, event in self._compiled.astream(
                 _turn_input(call_id, heard, cut or {}),
@@ -102,14 +107,19 @@ def _thread(call_id: str) -> RunnableConfig:
 def _turn_input(call_id: str, heard: Heard, cut: Mapping[str, str]) -> TurnInput:
     messages = _cut_messages(cut)
     match heard:
-        case CallBegins():
+        case CallBegins(caller):
             messages.append(HumanMessage("", additional_kwargs={"heard": "begins"}))
+            return {"call_id": call_id, "caller_number": caller, "messages": messages}
         case Words(text):
             messages.append(HumanMessage(text, additional_kwargs={"heard": "words"}))
         case Keys(digits):
             messages.append(HumanMessage(digits, additional_kwargs={"heard": "keys"}))
         case Quiet():
             messages.append(HumanMessage("", additional_kwargs={"heard": "quiet"}))
+        case Resumed():
+            messages.append(HumanMessage("", additional_kwargs={"heard": "resumed"}))
+        case NotReached(why):
+            messages.append(HumanMessage("", additional_kwargs={"heard": "not_reached", "why": why}))
     return {"call_id": call_id, "messages": messages}
 
 

@@ -1,11 +1,18 @@
-"""What came from the caller in one turn. Depends on nothing."""
+"""What came from the line in one turn: from the caller, or about him. Depends on nothing."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Unreached = Literal["no_answer", "busy", "refused", "unavailable"]
+"""Why nobody took a caller who was passed on: it rang out, was engaged, was declined, or nobody is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallBegins:
     """The line is open and nobody has spoken."""
+
+    caller: str = ""
+    """The number shown by the network; a convenience to ring him back, never a proof of who he is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +35,16 @@ class Quiet:
     """Nobody spoke for as long as the line was ready to wait."""
 
 
-Heard = CallBegins | Words | Keys | Quiet
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The line is open again: it broke off in the middle of this call, and the caller has waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotReached:
+    """The caller is back: nobody took him when he was passed on."""
+
+    why: Unreached
+
+
+Heard = CallBegins | Words | Keys | Quiet | Resumed | NotReached

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Awaited = Literal["open", "yes_no", "number", "date"]
-"""What kind of answer the dialogue waits for; it sets the ear's patience."""
+Awaited = Literal["open", "yes_no", "choice", "number", "date"]
+"""What kind of answer the dialogue waits for; it sets the ear's patience. A choice is one of a few things."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from langgraph.graph import END
 
-from graph.skill import caller_turn
+from graph.skill import caller_turn, has_taken_a_turn, heard_as
 from graph.state import CallState
 
 
@@ -17,13 +17,34 @@ class WrongTurn(Exception):
 
 
 def entry(state: CallState) -> str:
-    """Where a turn begins: a call that was not greeted is greeted; silence is repaired; words are sorted."""
+    """Where a turn begins: a call that was not greeted is greeted; silence is repaired; words are sorted.
+
+    A call that is taken up again begins where it broke off. None of these is a personal skill: what was
+    to be answered behind ``authenticate`` is asked for again, and goes through it again.
+    """
     if not state.get("greeted"):
         return "greet"
+    match heard_as(state):
+        case "resumed":
+            return _where_it_broke_off(state)
+        case "not_reached":
+            return "transfer"
     caller = caller_turn(state)
     if caller is None or caller.quiet:
         return "repair"
     return "classify"
+
+
+def _where_it_broke_off(state: CallState) -> str:
+    if not has_taken_a_turn(state):
+        return "greet"  # it may have been in the middle of the notice, which is to be heard whole
+    match state.get("ended", ""):
+        case "transfer":
+            return "transfer"
+        case "goodbye":
+            return "goodbye"
+        case _:
+            return "repair"
 
 
 def leaving(node: str, successors: Sequence[str]) -> Callable[[CallState], str]:

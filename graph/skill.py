@@ -12,9 +12,17 @@ LangGraph nor the line. What a node may do is in its signature:
 from dataclasses import dataclass
 from typing import Protocol
 
+from langchain_core.messages import AnyMessage
+
 from graph.state import Awaiting, CallState, CallUpdate, Form, TransferReason
-from prompts import Line, load
+from prompts import Line, Prompt, load
 from tools.identity import Identity
+
+HUMAN_KEY = "0"
+"""Zero is a human, always (accessibility: promised to callers who cannot or will not speak)."""
+
+_NOT_THE_CALLERS = frozenset({"begins", "resumed", "not_reached"})
+"""What ``heard`` says of a turn in which the line has something to tell, not the caller."""
 
 
 class Speak(Protocol):
@@ -79,13 +87,36 @@ class PersonalSkill(Described, Protocol):
 
 
 def caller_turn(state: CallState) -> Caller | None:
-    """The caller's turn that this run is about; None when the agent has to open the call."""
-    human = (one for one in reversed(state.get("messages", [])) if one.type == "human")
-    message = next(human, None)
-    heard = "begins" if message is None else message.additional_kwargs.get("heard", "words")
-    if message is None or heard == "begins":
+    """The caller's turn that this run is about; None when it is the agent's."""
+    heard = heard_as(state)
+    if heard in _NOT_THE_CALLERS:
         return None
+    message = _turns(state)[-1]
     return Caller(str(message.text).strip(), keyed=heard == "keys", quiet=heard == "quiet")
+
+
+def heard_as(state: CallState) -> str:
+    """What this run is about: ``words``, ``keys``, ``quiet``, ``begins``, ``resumed`` or ``not_reached``."""
+    turns = _turns(state)
+    return _heard(turns[-1]) if turns else "begins"
+
+
+def has_taken_a_turn(state: CallState) -> bool:
+    """Whether the caller has ever had his turn, be it silence: then he has heard the notice to its end."""
+    return any(_heard(message) not in _NOT_THE_CALLERS for message in _turns(state))
+
+
+def why_not_reached(state: CallState) -> str:
+    """Of a turn ``not_reached``: one of :data:`graph.heard.Unreached`."""
+    return str(_turns(state)[-1].additional_kwargs.get("why", "no_answer"))
+
+
+def _turns(state: CallState) -> list[AnyMessage]:
+    return [message for message in state.get("messages", []) if message.type == "human"]
+
+
+def _heard(message: AnyMessage) -> str:
+    return str(message.additional_kwargs.get("heard", "words"))
 
 
 def question(by: str, what: str, form: Form) -> Awaiting:
@@ -114,12 +145,20 @@ def request_served(state: CallState, speak: Speak, by: str) -> CallUpdate:
     }
 
 
-def offered_adviser(reason: TransferReason, by: str) -> CallUpdate:
-    """An adviser was offered: wait for yes or no."""
+def offer_adviser(
+    state: CallState, speak: Speak, words: Prompt, key: str, reason: TransferReason, by: str, **values: str
+) -> CallUpdate:
+    """Say the line ``key``, which ends in the offer of an adviser, and wait for yes or no.
+
+    When nobody is there ``<key>_closed`` is said instead, which offers a call-back.
+    """
+    away = state.get("people_away", False)
+    speak(words.say(f"{key}_closed" if away else key, nth=0, **values))
     return {
         "transfer_reason": reason,
         "topic": by,
         "pending": "",
         "request": "",
-        "awaiting": question("transfer", "offer", "yes_no"),
+        "misses": 0,
+        "awaiting": question("transfer", "call_back" if away else "offer", "yes_no"),
     }

@@ -11,7 +11,7 @@ from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict  # pydantic asks for this one before 3.12, to describe the state
 
-Form = Literal["open", "yes_no", "number", "date"]
+Form = Literal["open", "yes_no", "choice", "number", "date"]
 
 TransferReason = Literal[
     "asked", "not_understood", "not_identified", "adviser_needed", "unavailable", "unknown"
@@ -43,10 +43,13 @@ class TurnInput(TypedDict, total=False):
     """What enters the graph: the caller's turn as a human message.
 
     ``additional_kwargs["heard"]`` of the message says what it is: ``words`` (the default, so that
-    a plain chat works), ``keys``, ``quiet``, or ``begins`` when the line has just opened.
+    a plain chat works), ``keys``, ``quiet``; or, when it is not the caller's turn at all, ``begins`` (the
+    line has just opened), ``resumed`` (it is open again) or ``not_reached`` (nobody took him; ``why``).
     """
 
     call_id: str
+    caller_number: str
+    """As the network shows it; empty when hidden. To ring him back, never a proof."""
     messages: Annotated[list[AnyMessage], add_messages]
 
 
@@ -83,6 +86,14 @@ class CallState(TurnInput, total=False):
     """Times in a row that nobody spoke."""
     answered: int
     """Requests answered so far."""
+
+    # people
+    people_away: bool
+    """Nobody is there to be passed on to. Told to the nodes with each run, and never kept."""
+    unreached: int
+    """Times in a row that he was passed on and nobody took him."""
+    call_back_number: str
+    """The number given for a call-back that is being arranged."""
 
     # the end
     transfer_reason: TransferReason

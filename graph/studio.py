@@ -10,6 +10,7 @@ from knowledge.documents import FAQ_FOLDER, read_folder
 from knowledge.intents import LocalIntentClassifier
 from knowledge.retriever import ListRetriever
 from tools.backoffice_demo import DemoBackoffice
+from tools.call_backs import MemoryCallBacks
 from tools.gate import Gate
 
 _backoffice = DemoBackoffice()
@@ -20,5 +21,6 @@ graph = build_graph(
         gate=Gate(_backoffice, os.urandom(32)),  # a Studio thread does not outlive the server
         retriever=ListRetriever(read_folder(FAQ_FOLDER)),
         classifier=LocalIntentClassifier.train(),
+        call_backs=MemoryCallBacks(),
     )
 )

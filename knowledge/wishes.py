@@ -30,3 +30,22 @@ _LEAVING = re.compile(
 def takes_leave(text: str) -> bool:
     """Whether the caller is saying goodbye, even when he begins with "d'accord"."""
     return _LEAVING.search(text.replace("’", "'")) is not None
+
+
+_REMEMBERS = r"(?! (?:mon|ma|mes|du|de|des|quel|quelle|ce que|le num[eé]ro|la date|les)\b)"
+"""« me rappeler mon numéro » is to remember it."""
+
+_CALL_BACK = re.compile(
+    r"\b(?:[eê]tre|sois|soit|serai[st]?) rappel[eé]"
+    rf"|\b(?:de|pour|faire|pouvez|pourriez|peut|veuillez|allez|vous) me rappeler\b{_REMEMBERS}"
+    rf"|\b(?:on|vous|conseill[eè]re?|quelqu'un) me rappelle(?:z|ra)?\b{_REMEMBERS}"
+    rf"|\brappele[zr][- ]moi\b{_REMEMBERS}"
+    r"|\b(?:un|le|mon) rappel\b|\bdemande de rappel\b"
+    r"|^(?:oui|alors|euh|plut[oô]t|[ ,.])*(?:le |un )?rappel(?:er|[eé]e?|ez)?(?: s'il vous pla[iî]t)?[ .!]*$",
+    re.IGNORECASE,
+)
+
+
+def wants_call_back(text: str) -> bool:
+    """Whether the caller wants to be rung back: not to remember something, and not to ring again himself."""
+    return _CALL_BACK.search(text.replace("’", "'")) is not None

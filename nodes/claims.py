@@ -6,7 +6,7 @@ A decision is reported, never made (GDPR art. 22); a refusal is explained by peo
 import re
 from dataclasses import dataclass
 
-from graph.skill import Caller, Speak, caller_turn, offered_adviser, open_question, question, request_served
+from graph.skill import Caller, Speak, caller_turn, offer_adviser, open_question, question, request_served
 from graph.state import Awaiting, CallState, CallUpdate
 from prompts import Line, load
 from tools import spoken, written
@@ -38,8 +38,7 @@ class Claims:
         caller = _caller(state)
         claims = await self.backoffice.claims(identity)
         if not claims:
-            speak(words.say("none"))
-            return offered_adviser("unknown", self.name)
+            return offer_adviser(state, speak, words, "none", "unknown", self.name)
         match _wanted(caller):
             case "last":
                 return self._tell(state, speak, claims[0])
@@ -59,7 +58,7 @@ class Claims:
     def _tell(self, state: CallState, speak: Speak, claim: Claim) -> CallUpdate:
         speak(_status(claim))
         if claim.status is ClaimStatus.REFUSED:
-            return offered_adviser("asked", self.name)
+            return offer_adviser(state, speak, load(self.name), "explain", "asked", self.name)
         return request_served(state, speak, self.name)
 
     def _ask(self) -> CallUpdate:

@@ -9,7 +9,7 @@ After "anything else?" it is the other way round: "non, un conseiller" is first 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graph.skill import Caller, Described, caller_turn
+from graph.skill import HUMAN_KEY, Caller, Described, caller_turn
 from graph.state import Awaiting, CallState, CallUpdate
 from knowledge.intents import IntentClassifier
 from knowledge.retriever import ANSWERABLE, Retriever
@@ -20,9 +20,6 @@ SURE = 0.5
 
 SURE_ENOUGH_TO_CHANGE = 0.8
 """Confidence above which the caller is taken to have changed the subject in the middle of a question."""
-
-HUMAN_KEY = "0"
-"""Zero is a human, always (accessibility: promised to callers who cannot or will not speak)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +57,15 @@ class Classify:
             return {"goto": "greet"}
         answers = awaiting is not None and self._is_answer(awaiting, caller)
         if awaiting and answers and awaiting["form"] != "open":
-            return self._to(awaiting["by"], caller)
+            return self._back_to(awaiting, caller)
         chosen, confidence = self._guess(caller)
         if awaiting and awaiting["form"] != "open":
             changed = chosen is not None and confidence >= SURE_ENOUGH_TO_CHANGE
-            return self._to(chosen if chosen and changed else awaiting["by"], caller)
+            return self._to(chosen, caller) if chosen and changed else self._back_to(awaiting, caller)
         if chosen is not None and confidence >= SURE:
             return self._to(chosen, caller)
         if awaiting and answers:
-            return self._to(awaiting["by"], caller)
+            return self._back_to(awaiting, caller)
         return {"goto": "repair"}
 
     def _is_answer(self, awaiting: Awaiting, caller: Caller) -> bool:
@@ -81,6 +78,10 @@ class Classify:
         guess = self.classifier.classify(caller.text)
         node = next((skill.name for skill in self.menu if skill.intent == guess.intent), None)
         return node, guess.confidence
+
+    def _back_to(self, awaiting: Awaiting, caller: Caller) -> CallUpdate:
+        """To whoever asked; why people were offered stays as it was."""
+        return {"goto": "transfer"} if awaiting["by"] == "transfer" else self._to(awaiting["by"], caller)
 
     def _to(self, node: str, caller: Caller) -> CallUpdate:
         if node in self.personal:

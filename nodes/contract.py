@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from graph.skill import Caller, Speak, offered_adviser, request_served
+from graph.skill import Caller, Speak, offer_adviser, request_served
 from graph.state import Awaiting, CallState, CallUpdate
 from prompts import load
 from tools import written
@@ -33,8 +33,7 @@ class Contract:
         words = load(self.name)
         contracts = await self.backoffice.contracts(identity)
         if not contracts:
-            speak(words.say("none"))
-            return offered_adviser("unknown", self.name)
+            return offer_adviser(state, speak, words, "none", "unknown", self.name)
         if len(contracts) > 1:
             speak(words.say("several", count=str(len(contracts))))
         for contract in contracts[:MAX_SPOKEN]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from graph.skill import Caller, Speak, caller_turn, offered_adviser, request_served
+from graph.skill import Caller, Speak, caller_turn, offer_adviser, request_served
 from graph.state import Awaiting, CallState, CallUpdate
 from knowledge.retriever import ANSWERABLE, Retriever
 from prompts import load
@@ -27,7 +27,6 @@ class Faq:
         caller = caller_turn(state) or Caller("")
         passages = await self.retriever.search(caller.text, limit=1)
         if not passages or passages[0].score < ANSWERABLE:
-            speak(words.say("unknown"))
-            return offered_adviser("unknown", self.name)
+            return offer_adviser(state, speak, words, "unknown", "unknown", self.name)
         speak(words.say("answer", answer=passages[0].answer))
         return request_served(state, speak, self.name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from graph.skill import Caller, Speak, caller_turn, open_question
+from graph.skill import Caller, Speak, caller_turn, heard_as, open_question
 from graph.state import Awaiting, CallState, CallUpdate
 from knowledge.wishes import takes_leave
 from prompts import load
@@ -32,5 +32,7 @@ class Goodbye:
         if asked and spoken.yes_no(caller.text) is True and not takes_leave(caller.text):
             speak(words.say("go_on"))
             return {"misses": 0}
+        if heard_as(state) == "resumed":
+            speak(load("common").say("cut_off"))
         speak(words.say("nobody" if caller.quiet else "farewell"))
         return {"ended": "goodbye"}

@@ -6,7 +6,7 @@ object, at the beginning; it must work at any moment of the call).
 
 from dataclasses import dataclass
 
-from graph.skill import Speak, caller_turn
+from graph.skill import Speak, caller_turn, heard_as
 from graph.state import CallState, CallUpdate
 from prompts import load
 
@@ -18,10 +18,13 @@ class Greet:
     name: str = "greet"
 
     async def __call__(self, state: CallState, speak: Speak) -> CallUpdate:
-        """Greet once; with words already there (a chat), pass them on to be sorted."""
+        """Greet once; with words already there (a chat), pass them on to be sorted.
+
+        A greeting that broke off is begun again: the notice is to be heard whole.
+        """
         words = load(self.name)
         caller = caller_turn(state)
-        if state.get("greeted"):
+        if state.get("greeted") and heard_as(state) != "resumed":
             speak(words.say("not_recorded"))
             return {"recording": "refused", "awaiting": state.get("awaiting"), "misses": 0}
         speak(words.say("notice"))

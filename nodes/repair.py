@@ -1,14 +1,21 @@
-"""Not understood, or nobody speaks: say so, help, and do not insist.
+"""Not understood, nobody speaks, or the line broke off: say so, help, and do not insist.
 
 The owner's list names eight nodes; this ninth holds the repair once, instead of in each of them.
 Questions that are open stay open: the caller may simply have been looking for his papers.
+
+After a line that broke off only questions are said again, never answers: those came from behind
+``authenticate``, which this node is not.
 """
 
+import re
 from dataclasses import dataclass
 
-from graph.skill import Speak, caller_turn
+from graph.skill import Speak, caller_turn, heard_as
 from graph.state import CallState, CallUpdate
 from prompts import load
+
+_QUESTION = re.compile(r"[^.!?…]+\?.*", re.DOTALL)
+"""A question, and what was said behind it to help (« Vous pouvez aussi dire : le dernier. »)."""
 
 MAX_MISSES = 3
 MAX_SILENCES = 3
@@ -23,6 +30,8 @@ class Repair:
 
     async def __call__(self, state: CallState, speak: Speak) -> CallUpdate:
         """One rung further."""
+        if heard_as(state) == "resumed":
+            return self._take_up(state, speak)
         caller = caller_turn(state)
         if caller is None or caller.quiet:
             return self._nobody_spoke(state, speak)
@@ -38,3 +47,29 @@ class Repair:
             return {"silences": 0, "goto": "goodbye"}
         speak(load(self.name).say("quiet", nth=silences - 1))
         return {"silences": silences, "awaiting": state.get("awaiting")}
+
+    def _take_up(self, state: CallState, speak: Speak) -> CallUpdate:
+        """Ask again what was asked when the line broke off."""
+        words = load(self.name)
+        awaiting = state.get("awaiting")
+        speak(load("common").say("cut_off"))
+        match awaiting:
+            case None:
+                speak(words.say("anew"))
+            case {"by": "goodbye"}:  # a request was being answered, or had been
+                speak(words.say("answer_again"))
+            case {"by": "transfer", "what": "offer"}:
+                speak(words.say("offer_again"))
+            case _:
+                asked = _last_question(state)
+                speak(words.say("again", question=asked) if asked else words.say("say_again"))
+        return {"awaiting": awaiting}
+
+
+def _last_question(state: CallState) -> str:
+    """What the agent asked last, of what the caller has heard; empty when he has heard no question."""
+    for message in reversed(state.get("messages", [])):
+        found = _QUESTION.search(str(message.text)) if message.type == "ai" else None
+        if found:
+            return found[0].strip()
+    return ""

@@ -81,7 +81,7 @@ def call_of(environment: Environment, fresh_id: CallId) -> Call:
     What Asterisk calls ``unknown`` is empty.
     """
     return Call(
-        id=_uuid_or(environment.get("agi_arg_1", ""), fresh_id),
+        id=uuid_of(environment.get("agi_arg_1", "")) or fresh_id,
         caller=_known(environment, "agi_callerid"),
         called=_known(environment, "agi_dnid") or _known(environment, "agi_extension"),
         channel=_known(environment, "agi_channel"),
@@ -93,11 +93,12 @@ def _known(environment: Environment, name: str) -> str:
     return "" if value == "unknown" else value
 
 
-def _uuid_or(text: str, fresh_id: CallId) -> CallId:
+def uuid_of(text: str) -> CallId | None:
+    """The id that a text is; None when it is no UUID."""
     try:
         return CallId(str(UUID(text)))
     except ValueError:
-        return fresh_id
+        return None
 
 
 # Commands

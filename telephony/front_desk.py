@@ -9,10 +9,12 @@ from audio.stt import SpeechToText
 from audio.tts import TextToSpeech
 from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
-from telephony.call import Call, Outcome
-from telephony.journal import Journal
+from graph.heard import Heard
+from telephony.call import Call, Outcome, Transferred
+from telephony.journal import CallEnded, CallPassedOn, Journal
 from telephony.line import Line
-from telephony.session import Session
+from telephony.session import KEYS_PATIENCE_S, Session
+from telephony.whisper import Whisper
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,36 @@ class FrontDesk:
     detector: VoiceDetector
     timing: TurnTiming
     journal: Journal
+    keys_patience_s: float = KEYS_PATIENCE_S
+    """See :mod:`telephony.session`."""
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
         return Line(Ear(self.detector.open(), self.timing), Playback())
 
-    async def run(self, call: Call, line: Line) -> Outcome:
-        """Talk with the caller until the end."""
-        return await Session(call, line, self.dialogue, self.ears, self.voice, self.journal).run()
+    async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
+        """Talk with the caller until he has left, hears goodbye or is passed on; ``first`` opens the talk."""
+        session = Session(
+            call,
+            line,
+            self.dialogue,
+            self.ears,
+            self.voice,
+            self.journal,
+            keys_patience_s=self.keys_patience_s,
+        )
+        outcome = await session.run(first)
+        if isinstance(outcome, Transferred):
+            self.journal.note(call.id, CallPassedOn(outcome))
+        return outcome
+
+    async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
+        """Tell an adviser about the caller; whether he takes the call."""
+        return await Whisper(line, self.voice).run(summary, customer_number)
+
+    async def close(self, call: Call, outcome: Outcome) -> None:
+        """The call is over: note it, free it, and forget what was not to be kept."""
+        self.journal.note(call.id, CallEnded(outcome))
+        self.dialogue.release(call.id)
+        if (await self.dialogue.state(call.id)).get("recording") == "refused":
+            await self.dialogue.forget(call.id)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from graph.heard import Heard
-from telephony.call import Call, CallId, Outcome
+from graph.heard import Heard, Unreached
+from telephony.call import Call, CallId, Outcome, Transferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,23 @@ class TurnTimes:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The audio leg has come; the dialogue begins."""
+    """The audio leg has come; the dialogue begins, or goes on in this process after another one died."""
 
     call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallPassedOn:
+    """The caller is on his way to people; the agent's part is over unless nobody takes him."""
+
+    to: Transferred
+
+
+@dataclass(frozen=True, slots=True)
+class CallCameBack:
+    """Nobody took him: the dialogue goes on."""
+
+    why: Unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +122,15 @@ class StageFailed:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """How it ended."""
+    """How it ended: once per call, when the agent has nothing more to do with it."""
 
     outcome: Outcome
 
 
 CallEvent = (
     CallStarted
+    | CallPassedOn
+    | CallCameBack
     | TurnHeard
     | NodePassed
     | TurnSaid

@@ -1,4 +1,4 @@
-"""One call, turn by turn: listen, understand, answer; stop when the caller speaks.
+"""One talk with a caller, turn by turn: listen, understand, answer; stop when the caller speaks.
 
 Theory of operation. A turn is one task that transcribes, asks the dialogue and speaks; beside it a
 watcher reads what happens on the line meanwhile. What the caller does decides:
@@ -28,12 +28,12 @@ from audio.speakable import speakable
 from audio.stt import SpeechToText, SttFailed
 from audio.tts import TextToSpeech, TtsFailed, sentences
 from graph.dialogue import Dialogue
-from graph.heard import CallBegins, Heard, Keys, Quiet, Words
-from graph.reply import HangUp, Listen, NodeRan, Say, StopRecording, Transfer
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
+from graph.reply import Awaited, HangUp, Listen, NodeRan, Say, StopRecording, Transfer
 from prompts import load
 from telephony.call import Call, CallerLeft, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
-    CallEnded,
+    CallCameBack,
     CallerIdentified,
     CallEvent,
     CallStarted,
@@ -61,6 +61,10 @@ SENTENCE_PAUSE_MS = 280
 """Between two sentences. They are spoken one by one, and a voice ends with its last sound: without a pause
 "Merci, Madame Moreau. Au 31 octobre…" is one breathless sentence."""
 
+LAST_BREATH_MS = 200
+"""Silence behind the last word before the line is given up: a phone drops what waits in its jitter buffer
+(40 to 120 ms) when the call ends, and the caller would miss the end of "au revoir"."""
+
 TECHNICAL_QUEUE = "conseillers"
 
 
@@ -84,7 +88,7 @@ class _Turn:
 
 
 class Session:
-    """Runs one call on its line."""
+    """Talks with one caller on one line. A call that comes back from people has another session."""
 
     def __init__(
         self,
@@ -114,26 +118,26 @@ class Session:
         self._recording_refused = False
         self._identified = False
 
-    async def run(self) -> Outcome:
-        """The whole call, from the audio leg's arrival to its end. The line is closed afterwards."""
+    async def run(self, first: Heard) -> Outcome:
+        """The whole talk, from the audio leg's arrival to its end. The line is closed afterwards.
+
+        ``first`` is what opens it: the call begins, is resumed, or comes back from people.
+        """
         if not await self._line.joined():
-            self._note(CallEnded(NoAudio()))
             return NoAudio()
-        self._note(CallStarted(self._call))
-        outcome: Outcome = CallerLeft()
+        match first:
+            case NotReached(why):
+                self._note(CallCameBack(why))
+            case _:
+                self._note(CallStarted(self._call))
         try:
-            outcome = await self._talk()
+            return await self._talk(first)
         finally:
             self._line.playback.stop()
             self._line.hang_up()
-            self._note(CallEnded(outcome))
-            self._dialogue.release(self._call.id)
-            if self._recording_refused:
-                await self._dialogue.forget(self._call.id)
-        return outcome
 
-    async def _talk(self) -> Outcome:
-        trigger: TurnEnded | Heard = CallBegins()
+    async def _talk(self, first: Heard) -> Outcome:
+        trigger: TurnEnded | Heard = first
         while True:
             outcome = await self._take(trigger)
             if outcome is not None:
@@ -194,9 +198,9 @@ class Session:
     async def _take(self, trigger: TurnEnded | Heard) -> Outcome | None:
         """One turn, to the end of what the agent says or to the caller's next word."""
         turn = _Turn(trigger, self._clock())
-        self._line.playback.on_first_frame = lambda: self._first_frame(turn)
         async with asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(self._answer(turn))
+            self._line.playback.on_first_frame = lambda: self._first_frame(turn, answering)
             watching = tasks.create_task(self._watch(turn, answering))
             await asyncio.wait([answering])
             watching.cancel()
@@ -232,7 +236,7 @@ class Session:
 
     def _may_interrupt(self, turn: _Turn) -> bool:
         """The notice is heard to its end, and the greeting is not cut before it has begun."""
-        begun = bool(turn.first_frame_at) or not isinstance(turn.trigger, CallBegins)
+        begun = bool(turn.first_frame_at) or not isinstance(turn.trigger, CallBegins | Resumed | NotReached)
         return begun and self._line.playback.interruptible
 
     def _interrupt(self, turn: _Turn, answering: "asyncio.Task[None]") -> None:
@@ -240,10 +244,13 @@ class Session:
         self._line.playback.stop()
         answering.cancel()
 
-    def _first_frame(self, turn: _Turn) -> None:
+    def _first_frame(self, turn: _Turn, answering: "asyncio.Task[None]") -> None:
+        """A sentence begins. Who spoke or pressed a key over the notice is not kept waiting behind it."""
         if not turn.first_frame_at:
             turn.first_frame_at = self._clock()
             self._report_times(turn)
+        if turn.interrupt_when_allowed and self._may_interrupt(turn):
+            self._interrupt(turn, answering)
 
     async def _answer(self, turn: _Turn) -> None:
         """Transcribe, ask the dialogue, speak; the voice works while the dialogue does."""
@@ -257,6 +264,8 @@ class Session:
                 for say in self._unsaid:
                     self._say(turn, say, waiting)
             waiting.put_nowait(None)
+        if turn.outcome is not None:
+            self._draw_last_breath()
         await self._played()
 
     async def _understand(self, turn: _Turn) -> Heard | None:
@@ -299,7 +308,7 @@ class Session:
                             self._note(NodePassed(node, took_ms))
                         case Listen(awaited, identified):
                             self._identified_as(known=identified)
-                            self._expecting = Expecting(awaited)
+                            self._expecting = _expecting(awaited)
                             self._line.ear.expect(self._expecting)
                         case Transfer(queue, reason, summary, customer_number):
                             turn.outcome = Transferred(queue, reason, summary, customer_number)
@@ -345,6 +354,12 @@ class Session:
                 turn.outcome = self._handed_over()
             while await waiting.get() is not None:
                 pass  # the rest cannot be said
+
+    def _draw_last_breath(self) -> None:
+        playback = self._line.playback
+        playback.begin("")
+        playback.add(bytes(LAST_BREATH_MS * BYTES_PER_MS))
+        playback.end()
 
     async def _played(self) -> None:
         """Wait until the last frame has left."""
@@ -412,6 +427,11 @@ class Session:
 
     def _note(self, event: CallEvent) -> None:
         self._journal.note(self._call.id, event)
+
+
+def _expecting(awaited: Awaited) -> Expecting:
+    """What the ear is told: among a few things people choose in their own words."""
+    return Expecting.OPEN if awaited == "choice" else Expecting(awaited)
 
 
 def _joined(before: TurnEnded | None, ended: TurnEnded) -> TurnEnded:

@@ -6,7 +6,7 @@ Sources: Lexique des règles typographiques en usage à l'Imprimerie nationale (
 space between thousands, no-break space before the unit, ``1er`` for the first of a month).
 """
 
-from datetime import date
+from datetime import date, time
 
 from tools.models import CUSTOMER_NUMBER
 
@@ -27,6 +27,10 @@ MONTHS = (
     "novembre",
     "décembre",
 )
+
+WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+
+_PHONE_DIGITS = 10
 
 
 def euros(cents: int) -> str:
@@ -49,3 +53,22 @@ def customer(number: str) -> str:
     if not CUSTOMER_NUMBER.fullmatch(number):
         raise ValueError("a customer number has 8 digits")
     return " ".join(number[at : at + 2] for at in range(0, len(number), 2))
+
+
+def phone(number: str) -> str:
+    """A telephone number of 10 digits in pairs, ``06 12 34 56 78``; raises ValueError on anything else."""
+    if len(number) != _PHONE_DIGITS or not number.isascii() or not number.isdigit():
+        raise ValueError("a telephone number has 10 digits")
+    return " ".join(number[at : at + 2] for at in range(0, len(number), 2))
+
+
+def weekday(when: date) -> str:
+    """A day that is near, as ``lundi 23 novembre``, ``mardi 1er décembre``: without its year."""
+    return f"{WEEKDAYS[when.weekday()]} {day(when).rpartition(' ')[0]}"
+
+
+def clock(at: time) -> str:
+    """A time of day as ``9 heures``, ``8 h 30``."""
+    if at.minute:
+        return f"{at.hour} h {at.minute:02d}"
+    return f"{at.hour} heure{'s' if at.hour > 1 else ''}"

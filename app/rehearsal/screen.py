@@ -22,9 +22,11 @@ from app.rehearsal.verdict import Recording, Scene, Verdict, Wait, voice_stops_m
 from graph.heard import CallBegins, Words
 from telephony.call import CallId
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -174,7 +176,14 @@ class Screen:
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
             case StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
-            case CallStarted() | TurnTimed() | CallerIdentified() | CallEnded():
+            case (
+                CallStarted()
+                | CallPassedOn()
+                | CallCameBack()
+                | CallerIdentified()
+                | TurnTimed()
+                | CallEnded()
+            ):
                 pass
 
     # after the call

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict, assert_never
 
-from graph.heard import CallBegins, Heard, Keys, Quiet, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -27,7 +29,7 @@ from telephony.journal import (
     TurnTimes,
 )
 
-HowHeard = Literal["call_begins", "words", "keys", "quiet"]
+HowHeard = Literal["call_begins", "words", "keys", "quiet", "resumed", "not_reached"]
 HowEnded = Literal["hung_up", "transferred", "caller_left", "no_audio"]
 
 
@@ -100,7 +102,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted() | CallerIdentified():
+            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
                 pass
             case _ if not self.turns:
                 if isinstance(event, StageFailed):  # the ear failed before anything was heard
@@ -158,6 +160,10 @@ def _heard(heard: Heard) -> tuple[HowHeard, str, float]:
             return "keys", digits, 1.0
         case Quiet():
             return "quiet", "", 1.0
+        case Resumed():
+            return "resumed", "", 1.0
+        case NotReached(why):
+            return "not_reached", why, 1.0
 
 
 def _failure(event: StageFailed) -> str:

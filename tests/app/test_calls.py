@@ -6,8 +6,10 @@ from app.calls import LONGEST_BOOK, CallBook
 from graph.heard import CallBegins, Words
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -159,3 +161,22 @@ def test_a_call_that_begins_again_lasts_from_there() -> None:
     status = book.status(CALL)
     assert status is not None
     assert (status.phase, book.seconds(status)) == ("live", 5)
+
+
+def test_a_caller_who_is_passed_on_is_no_live_call_until_he_comes_back() -> None:
+    clock = Clock()
+    book = CallBook(clock)
+    to = Transferred("vie", "asked", "")
+    started(book)
+    clock.now_s += 10
+    book.note(CALL, CallPassedOn(to))
+    assert book.live() == []
+    clock.now_s += 30
+    book.note(CALL, CallCameBack("no_answer"))
+    [status] = book.live()
+    assert book.seconds(status) == 40
+    clock.now_s += 5
+    book.note(CALL, CallPassedOn(to))
+    clock.now_s += 600
+    book.note(CALL, CallEnded(to))
+    assert (status.phase, book.seconds(status)) == ("transferred", 45), "the talk with people is not ours"

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from app.logs import PACKAGES, ROOT, EventFormatter, LogJournal, configure, place
 from audio.stt import SttFailed
-from graph.heard import CallBegins, Keys, Quiet, Words
+from graph.heard import CallBegins, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
     CallEvent,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -127,6 +129,14 @@ EVENTS: list[tuple[CallEvent, str]] = [
     ),
     (TurnHeard(Keys("10078821")), "turn.heard kind=keys length=8 speech_ms=0 at_ms=0"),
     (TurnHeard(Quiet()), "turn.heard kind=quiet length=0 speech_ms=0 at_ms=0"),
+    (TurnHeard(CallBegins("0612345678")), "turn.heard kind=call_begins length=0 speech_ms=0 at_ms=0"),
+    (TurnHeard(Resumed()), "turn.heard kind=resumed length=0 speech_ms=0 at_ms=0"),
+    (TurnHeard(NotReached("busy")), "turn.heard kind=not_reached_busy length=0 speech_ms=0 at_ms=0"),
+    (
+        CallPassedOn(Transferred("vie", "asked", "Madame Moreau", "10078821")),
+        "call.passed_on queue=vie reason=asked",
+    ),
+    (CallCameBack("no_answer"), "call.came_back why=no_answer"),
     (TurnSaid("authenticate.welcome", "Merci, Madame Moreau."), "turn.said key=authenticate.welcome"),
     (
         TurnInterrupted("Merci, Madame Moreau", 5000, 21.26),

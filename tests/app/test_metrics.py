@@ -6,7 +6,9 @@ from app.metrics import SPEECH_BUCKETS_S, Metrics
 from graph.heard import Words
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
+    CallPassedOn,
     CallStarted,
     NodePassed,
     RecordingRefused,
@@ -48,6 +50,7 @@ def started(metrics: Metrics, call_id: CallId = CALL) -> None:
         'voicebot_errors_total{component="tts"} 0.0',
         "voicebot_llm_latency_seconds_count 0.0",
         "voicebot_late_ticks_total 0.0",
+        'voicebot_not_taken_total{why="no_answer"} 0.0',
     ],
 )
 def test_every_series_is_there_from_the_first_scrape(line: str) -> None:
@@ -168,3 +171,23 @@ def test_nothing_of_a_caller_is_in_the_metrics() -> None:
     text = metrics.text().decode()
     for secret in ("Moreau", "10078821", "0612345678", CALL):
         assert secret not in text
+
+
+def test_a_caller_who_is_with_people_is_not_counted_as_ours_and_ends_once() -> None:
+    clock = Clock()
+    metrics = Metrics(clock)
+    to = Transferred("vie", "asked", "")
+    started(metrics)
+    clock.now_s += 20
+    metrics.note(CALL, CallPassedOn(to))
+    assert metrics.value("voicebot_active_calls") == 0
+    clock.now_s += 40
+    metrics.note(CALL, CallCameBack("busy"))
+    assert metrics.value("voicebot_active_calls") == 1
+    assert metrics.value("voicebot_not_taken_total", why="busy") == 1
+    metrics.note(CALL, CallPassedOn(to))
+    clock.now_s += 600
+    metrics.note(CALL, CallEnded(to))
+    assert metrics.value("voicebot_active_calls") == 0
+    assert metrics.value("voicebot_calls_total", outcome="transferred") == 1
+    assert metrics.value("voicebot_call_duration_seconds_sum") == 60

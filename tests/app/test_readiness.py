@@ -48,3 +48,10 @@ async def test_asking_leaves_no_trace_in_the_checkpoints() -> None:
     async with opened() as office:
         await faults(office.agent)
         assert await office.agent.dialogue.state("readiness") == {}
+
+
+async def test_an_agent_that_is_being_stopped_says_so() -> None:
+    async with opened() as office:
+        office.agent.agi.drain()
+        [reason] = await faults(office.agent)
+    assert reason.startswith("draining")

@@ -1,6 +1,7 @@
 """The settings: defaults that need no file, a file that is read, and faults that are named."""
 
 import re
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from pydantic import SecretStr
 from app import settings as configuration
 from app.settings import SettingsInvalid
 from audio.endpointing import PATIENCE_MS, Expecting
+from telephony.handover import HandoverPlan
+from tools.opening_hours import OpeningHours
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -93,6 +96,11 @@ def test_a_path_through_a_file_is_named(tmp_path: Path) -> None:
         ("VAD_MIN_SILENCE_DURATION_MS", "100"),
         ("INSURANCE_API_TIMEOUT_MS", "2 s"),
         ("QDRANT_PORT", "0"),
+        ("OPENING_OPENS_AT", "nine"),
+        ("APP_DRAIN_TIMEOUT_S", "-1"),
+        ("TRANSFER_MODE", "warm"),
+        ("TRANSFER_WAIT_S", "0"),
+        ("OPENING_OPENS_AT", "09:00+02:00"),
         ("ASTERISK_AMI_PORT", "0"),
         ("ASTERISK_AMI_LONGEST_CALL_S", "0"),
         ("ASTERISK_AMI_LONGEST_QUEUE", "-1"),
@@ -199,3 +207,47 @@ def test_the_example_is_a_file_that_can_be_used_once_its_lines_are_taken_in(tmp_
 def test_the_example_is_grouped_by_concern(concern: str) -> None:
     kind = type(getattr(configuration.read(Path("no-such.env")), concern))
     assert f"# --- {(kind.__doc__ or 'undocumented').rstrip('.')}" in EXAMPLE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("OPENING_OPENS_AT", "19:00", "opens at 19:00, but closes at 18:00"),
+        ("OPENING_CLOSED_ON", "24/12/2026", "isoformat"),
+    ],
+)
+def test_opening_hours_that_cannot_be_kept_are_told(
+    tmp_path: Path, name: str, value: str, complaint: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=complaint) as caught:
+        configuration.read(write(tmp_path, f"{name}={value}\n"))
+    assert "OPENING_" in str(caught.value)
+
+
+def test_opening_hours_are_those_of_the_specification_and_may_be_changed(tmp_path: Path) -> None:
+    by_default = configuration.read(tmp_path / "none.env").opening.hours()
+    assert by_default == OpeningHours(time(9), time(18))
+    text = "OPENING_OPENS_AT=08:30\nOPENING_CLOSED_ON=2026-12-24, 2026-12-31\n"
+    changed = configuration.read(write(tmp_path, text)).opening.hours()
+    days = frozenset({date(2026, 12, 24), date(2026, 12, 31)})
+    assert changed == OpeningHours(time(8, 30), time(18), days)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRANSFER_EXTENSIONS", "vie=201&0033899000000"),
+        ("TRANSFER_EXTENSIONS", "vie"),
+        ("TRANSFER_CONTEXT", "a,b"),
+    ],
+)
+def test_a_hand_over_that_no_dialplan_could_have_is_told(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"TRANSFER_\*.*not the name"):
+        configuration.read(write(tmp_path, f"{name}={value}\n"))
+
+
+def test_callers_are_passed_on_blind_to_queues_unless_it_is_set_otherwise(tmp_path: Path) -> None:
+    assert configuration.read(tmp_path / "none.env").handover.plan() == HandoverPlan()
+    text = "TRANSFER_MODE=attended\nTRANSFER_EXTENSIONS=vie=201, sinistres=202\nTRANSFER_WAIT_S=30\n"
+    plan = configuration.read(write(tmp_path, text)).handover.plan()
+    assert plan == HandoverPlan(attended=True, extensions={"vie": "201", "sinistres": "202"}, wait_s=30)

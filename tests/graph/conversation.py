@@ -2,25 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
-from graph.heard import CallBegins, Heard, Keys, Quiet, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Unreached, Words
 from graph.reply import HangUp, Listen, NodeRan, Reply, Say, Transfer
 from knowledge.intents import KeywordClassifier
 from knowledge.retriever import ListRetriever, Passage
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
+from tools.call_backs import CallBacks, MemoryCallBacks
 from tools.gate import Gate
+from tools.opening_hours import PARIS
 
 KEY = b"k" * 32
-TODAY = date(2026, 11, 22)
+TODAY = date(2026, 11, 20)
+OPEN = datetime(2026, 11, 20, 10, 0, tzinfo=PARIS)
+"""A Friday morning: people are there."""
+CLOSED = datetime(2026, 11, 21, 11, 0, tzinfo=PARIS)
+"""A Saturday."""
+CALLER = "0612345678"
 
 KEYWORDS: Mapping[str, str] = {
     "conseiller": "transfer",
+    "rappel": "transfer",
     "au revoir": "goodbye",
     "assurance vie": "contract_inquiry",
     "sinistre": "claims_status",
@@ -39,15 +47,19 @@ HOURS = Passage(
 )
 
 
-def services(backoffice: Backoffice | None = None) -> Services:
-    """The graph's ports, all in memory."""
+def services(
+    backoffice: Backoffice | None = None, *, now: datetime = OPEN, call_backs: CallBacks | None = None
+) -> Services:
+    """The graph's ports, all in memory; ``now`` is the moment of the whole call."""
     backoffice = backoffice or DemoBackoffice()
     return Services(
         backoffice=backoffice,
         gate=Gate(backoffice, KEY),
         retriever=ListRetriever([HOURS]),
         classifier=KeywordClassifier(KEYWORDS),
+        call_backs=call_backs or MemoryCallBacks(),
         today=lambda: TODAY,
+        now=lambda: now,
     )
 
 
@@ -88,8 +100,8 @@ class Conversation:
     def of(cls, given: Services | None = None) -> "Conversation":
         return cls(Dialogue(build_graph(given or services()), InMemorySaver()))
 
-    async def begins(self) -> Turn:
-        return await self.turn(CallBegins())
+    async def begins(self, caller: str = CALLER) -> Turn:
+        return await self.turn(CallBegins(caller))
 
     async def says(self, text: str, cut: Mapping[str, str] | None = None) -> Turn:
         return await self.turn(Words(text), cut)
@@ -99,6 +111,12 @@ class Conversation:
 
     async def silence(self) -> Turn:
         return await self.turn(Quiet())
+
+    async def resumes(self) -> Turn:
+        return await self.turn(Resumed())
+
+    async def comes_back(self, why: Unreached = "no_answer") -> Turn:
+        return await self.turn(NotReached(why))
 
     async def turn(self, heard: Heard, cut: Mapping[str, str] | None = None) -> Turn:
         turn = Turn([reply async for reply in self.dialogue.turn(self.call_id, heard, cut)])

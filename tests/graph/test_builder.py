@@ -50,6 +50,11 @@ def test_every_path_to_personal_data_passes_authenticate() -> None:
         assert all("authenticate" in way for way in ways), ways
 
 
+def test_a_call_may_begin_anew_go_on_or_come_back_but_never_behind_the_gate() -> None:
+    entries = {target for source, target in edges() if source == "__start__"}
+    assert entries == {"greet", "classify", "repair", "transfer", "goodbye"}
+
+
 def test_the_edges_into_personal_skills_come_from_authenticate_alone() -> None:
     sources = {source for source, target in edges() if target in {"contract", "claims"}}
     assert sources == {"authenticate"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from knowledge.wishes import refuses_recording
+from knowledge.wishes import refuses_recording, wants_call_back
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,41 @@ def test_refusals_of_recording_are_understood(text: str) -> None:
 )
 def test_other_sentences_about_recording_are_no_refusal(text: str) -> None:
     assert not refuses_recording(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "je voudrais être rappelé",
+        "Est-ce que je peux être rappelée demain ?",
+        "vous pouvez me rappeler ?",
+        "pouvez-vous me rappeler lundi",
+        "rappelez-moi s'il vous plaît",
+        "rappelez moi plus tard",
+        "je voudrais qu'on me rappelle",
+        "qu’un conseiller me rappelle",
+        "je préfère un rappel",
+        "Rappelé.",
+        "oui, rappeler s'il vous plaît",
+    ],
+)
+def test_a_wish_to_be_rung_back_is_heard_in_many_forms(text: str) -> None:
+    assert wants_call_back(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "je ne me rappelle plus de mon numéro",
+        "je n'arrive pas à me rappeler mon numéro",
+        "pouvez-vous me rappeler mon numéro de contrat",
+        "rappelez-moi la date de l'expertise",
+        "je vous rappelle demain",
+        "je rappellerai plus tard",
+        "un conseiller",
+        "oui",
+        "",
+    ],
+)
+def test_to_remember_and_to_ring_again_oneself_is_another_thing(text: str) -> None:
+    assert not wants_call_back(text)

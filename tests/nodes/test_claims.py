@@ -56,7 +56,7 @@ async def ask(
             "paid",
             "480\u00a0€ le 2 octobre 2026",
         ),
-        (replace(CLAIM, status=ClaimStatus.REFUSED), "refused", "Un conseiller peut vous l'expliquer"),
+        (replace(CLAIM, status=ClaimStatus.REFUSED), "refused", "par courrier"),
         (replace(CLAIM, status=ClaimStatus.CLOSED), "closed", "clos"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
@@ -69,6 +69,7 @@ async def test_every_status_has_its_words(claim: Claim, key: str, fragment: str)
 
 async def test_a_refusal_is_explained_by_people() -> None:
     played = await ask(replace(CLAIM, status=ClaimStatus.REFUSED))
+    assert played.said == ["claims.refused", "claims.explain"]
     awaiting = played.update.get("awaiting")
     assert awaiting is not None
     assert awaiting["by"] == "transfer"

@@ -10,6 +10,9 @@ import prompts
 from prompts import Line, PromptInvalid, load, read
 
 FILES = sorted(prompts.FOLDER.glob("*.toml"))
+PIECES = ("because", "about", "identified", "not_identified_yet", "today", "morning", "afternoon", "any")
+"""Lines of ``transfer`` that are parts of a sentence."""
+
 SOURCES = [
     path
     for folder in ("nodes", "graph", "telephony")
@@ -108,9 +111,7 @@ def test_what_is_said_is_spoken_french(path: Path) -> None:
         for text in wordings.texts:
             spoken = re.sub(r"\{\w+\}", "", text)
             assert not re.search(r"[*_#\[\]()]|cliquez|ci-dessous", spoken, re.IGNORECASE), (key, text)
-            if path.stem != "transfer" or not key.startswith(
-                ("because", "about", "identified", "not_identified_yet")
-            ):
+            if path.stem != "transfer" or not key.startswith(PIECES):
                 assert text[-1] in ".?!}", (key, text)
 
 
@@ -120,3 +121,31 @@ def test_the_greeting_says_that_it_is_a_machine_and_that_the_call_may_be_recorde
     assert "assistante vocale automatique" in notice
     assert "enregistré pour améliorer notre service" in notice
     assert "ne pas enregistrer" in notice
+
+
+OFFERS = [("claims", "none"), ("claims", "explain"), ("contract", "none"), ("faq", "unknown")]
+
+
+@pytest.mark.parametrize(("node", "key"), [*OFFERS, ("common", "unavailable")])
+def test_where_an_adviser_is_offered_a_call_back_is_offered_when_nobody_is_there(node: str, key: str) -> None:
+    offer, closed = load(node).lines[key], load(node).lines[f"{key}_closed"]
+    assert all("conseiller" in text and text.endswith("?") for text in offer.texts)
+    assert all("rappelé" in text and text.endswith("?") for text in closed.texts)
+    assert offer.fields == closed.fields
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_question_that_may_be_asked_again_after_a_cut_holds_nothing_from_a_file(path: Path) -> None:
+    """What ``repair`` repeats is a question and the help behind it; its values are the caller's own."""
+    said_by_the_caller = {"number", "digits"}
+    for key, wordings in load(path.stem).lines.items():
+        for text in wordings.texts:
+            asked = re.search(r"[^.!?…]+\?.*", text)
+            values = set(re.findall(r"\{(\w+)\}", asked[0])) if asked and key != "answer" else set()
+            assert values <= said_by_the_caller | {"opens", "closes", "question"}, (key, text)
+
+
+def test_the_callers_own_number_is_never_read_out() -> None:
+    words = load("transfer")
+    for key in ("same_number", "same_number_missed", "noted"):
+        assert "number" not in words.lines[key].fields

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from audio.pcm import SILENCE_FRAME
+from graph.heard import Heard
 from telephony.call import Call, CallerLeft, Outcome
 from telephony.line import Line, Wire
 
@@ -68,6 +69,11 @@ class ObedientReception:
         self.calls: list[Call] = []
         self.lines: list[RecordingLine] = []
         self.outcomes: list[Outcome] = []
+        self.firsts: list[Heard] = []
+        self.closed: list[Outcome] = []
+        self.whispered: list[tuple[str, str]] = []
+        self.takes = True
+        """Whether advisers take the calls they are told of."""
         self.running = 0
 
     def open(self, call: Call) -> Line:
@@ -75,8 +81,9 @@ class ObedientReception:
         self.lines.append(RecordingLine())
         return self.lines[-1]
 
-    async def run(self, call: Call, line: Line) -> Outcome:
+    async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         assert isinstance(line, RecordingLine)
+        self.firsts.append(first)
         self.running += 1
         try:
             outcome = await self.session(call, line)
@@ -84,3 +91,12 @@ class ObedientReception:
             return outcome
         finally:
             self.running -= 1
+
+    async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
+        assert isinstance(line, RecordingLine)
+        await line.joined()
+        self.whispered.append((summary, customer_number))
+        return self.takes
+
+    async def close(self, call: Call, outcome: Outcome) -> None:
+        self.closed.append(outcome)

@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
 
+from graph.heard import CallBegins, NotReached, Resumed, Unreached
 from telephony import agi, audiosocket
 from telephony.agi_server import AgiServer
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.handover import HandoverPlan
 from telephony.line import Line
 from telephony.switchboard import Switchboard
 from tests.telephony.recording_line import ObedientReception, RecordingLine, Session, until_closed
@@ -42,6 +44,8 @@ class Asterisk:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    told: dict[str, str] = field(default_factory=dict)
+    """Variables as the agent has set them before it answered."""
 
     def announce(self, call_id: CallId | None = None, **more: str) -> None:
         named = {} if call_id is None else {"agi_arg_1": call_id}
@@ -54,11 +58,23 @@ class Asterisk:
     def reply(self, line: str) -> None:
         self.writer.write(f"{line}\n".encode())
 
-    async def up_to_the_sound(self, *replies: str) -> CallId:
-        """Answer ANSWER, and take the EXEC without answering it."""
-        assert await self.command() == "ANSWER"
-        for line in replies or ["200 result=0"]:
-            self.reply(line)
+    async def up_to_the_answer(self, **variables: str) -> None:
+        """Give the variables that the agent asks for, let it set its own, and take its ANSWER."""
+        while (command := agi.parse_command(await self.command())) != ["ANSWER"]:
+            match command:
+                case ["GET", "VARIABLE", name]:
+                    value = variables.get(name)
+                    self.reply("200 result=0" if value is None else f"200 result=1 ({value})")
+                case ["SET", "VARIABLE", name, value]:
+                    self.told[name] = value
+                    self.reply("200 result=1")
+                case _:
+                    raise AssertionError(command)
+
+    async def up_to_the_sound(self, **variables: str) -> CallId:
+        """Answer, and take the EXEC without answering it."""
+        await self.up_to_the_answer(**variables)
+        self.reply("200 result=0")
         application, arguments = agi.parse_command(await self.command())[1:]
         assert application == "AudioSocket"
         return CallId(arguments.partition(",")[0])
@@ -76,7 +92,7 @@ class Asterisk:
 class Bench:
     """An AGI server with its switchboard and a reception that follows orders."""
 
-    def __init__(self, bound_s: float) -> None:
+    def __init__(self, bound_s: float, plan: HandoverPlan | None = None) -> None:
         self.switchboard = Switchboard()
         self.reception = ObedientReception()
         self.server = AgiServer(
@@ -85,6 +101,7 @@ class Bench:
             self.switchboard,
             self.reception,
             ("127.0.0.1", 9092),
+            plan=plan,
             header_s=bound_s,
             settle_s=bound_s,
         )
@@ -155,6 +172,8 @@ def outcome_of(outcome: Outcome) -> Session:
     return session
 
 
+CLEARED = [f'SET VARIABLE {name} ""' for name in ("DIALSTATUS", "QUEUESTATUS", "VOICEBOT_ADVISER")]
+ASKED = [f"GET VARIABLE {name}" for name in ("DIALSTATUS", "QUEUESTATUS", "VOICEBOT_ADVISER")]
 TRANSFERRED = Transferred(
     queue="sinistres", reason="demande", summary='Dit "urgent"\nHANGUP', customer_number="C-1"
 )
@@ -206,15 +225,22 @@ async def test_a_transfer_tells_the_dialplan_everything_and_then_queues_the_call
     leg, line = await bench.ring(outcome_of(TRANSFERRED))
     await line.over.wait()
     leg.reply("200 result=0")
-    assert await leg.answering("200 result=6", *["200 result=1"] * 6) == [
+    assert await leg.answering("200 result=6", *["200 result=1"] * 9) == [
         "CHANNEL STATUS",
-        'SET VARIABLE VOICEBOT_QUEUE "sinistres"',
-        'SET VARIABLE VOICEBOT_REASON "demande"',
-        'SET VARIABLE VOICEBOT_SUMMARY "Dit \\"urgent\\" HANGUP"',
-        'SET VARIABLE VOICEBOT_CUSTOMER "C-1"',
+        'SET VARIABLE __VOICEBOT_QUEUE "sinistres"',
+        'SET VARIABLE __VOICEBOT_EXTENSION ""',
+        'SET VARIABLE __VOICEBOT_REASON "demande"',
+        'SET VARIABLE __VOICEBOT_SUMMARY "Dit \\"urgent\\" HANGUP"',
+        'SET VARIABLE __VOICEBOT_CUSTOMER "C-1"',
+        *CLEARED,
         'SET VARIABLE VOICEBOT_OUTCOME "transfer"',
-        "EXEC Queue sinistres",
+        "EXEC Queue sinistres,c,,,60",
+        *ASKED,
+        "CHANNEL STATUS",
+        'SET VARIABLE VOICEBOT_OUTCOME "transferred"',
+        "HANGUP",
     ]
+    assert bench.reception.closed == [TRANSFERRED]
 
 
 async def test_a_queue_that_is_no_name_leaves_the_caller_to_the_dialplan_untold(bench: Bench) -> None:
@@ -228,10 +254,8 @@ async def test_while_the_caller_is_with_people_the_switchboard_holds_nothing(ben
     leg, line = await bench.ring(outcome_of(TRANSFERRED))
     await line.over.wait()
     leg.reply("200 result=0")
-    for reply in ["200 result=6", *["200 result=1"] * 5]:
-        await leg.command()
-        leg.reply(reply)
-    assert (await leg.command()).startswith("EXEC Queue")
+    while not (await leg.command()).startswith("EXEC Queue"):
+        leg.reply("200 result=1")
     assert bench.switchboard.live() == ()
     leg.reply("200 result=-1")
 
@@ -287,10 +311,222 @@ async def test_sound_that_never_came_is_no_audio_whatever_the_session_says(bench
 async def test_a_caller_who_leaves_before_the_answer_meets_no_session(bench: Bench) -> None:
     leg = await bench.connect()
     leg.announce()
-    assert await leg.command() == "ANSWER"
+    await leg.up_to_the_answer()
     leg.reply("200 result=-1")
-    assert await leg.command() == ""
+    assert await leg.answering() == ['SET VARIABLE VOICEBOT_OUTCOME "callerleft"']
     assert bench.reception.outcomes == []
+    assert bench.reception.closed == [CallerLeft()]
+
+
+# Entered again
+
+
+KNOWN = "b6b1c0de-0000-4000-8000-000000000001"
+
+
+async def test_a_call_gets_a_name_that_stays_on_its_channel(bench: Bench) -> None:
+    leg = await bench.connect()
+    leg.announce()
+    call_id = await leg.up_to_the_sound()
+    assert leg.told == {"__VOICEBOT_CALL_ID": call_id, "VOICEBOT_TAKEN": call_id, "VOICEBOT_OUTCOME": ""}
+    assert bench.reception.firsts == [CallBegins("0612345678")]
+    leg.writer.close()
+
+
+@pytest.mark.parametrize("argument", [CallId(KNOWN), None])
+async def test_whoever_enters_again_goes_on_with_the_same_call(bench: Bench, argument: CallId | None) -> None:
+    leg = await bench.connect()
+    leg.announce(argument)
+    assert await leg.up_to_the_sound(VOICEBOT_TAKEN=KNOWN) == KNOWN
+    assert bench.reception.firsts == [Resumed()]
+    leg.writer.close()
+
+
+async def test_another_uuid_on_the_same_channel_is_another_call(bench: Bench) -> None:
+    """A caller whom an adviser passes back to the agent comes through the whole dialplan again."""
+    leg, another = await bench.connect(), CallId(str(uuid4()))
+    leg.announce(another)
+    assert await leg.up_to_the_sound(VOICEBOT_TAKEN=KNOWN) == another
+    assert bench.reception.firsts == [CallBegins("0612345678")]
+    leg.writer.close()
+
+
+async def test_a_name_that_an_advisers_channel_has_inherited_opens_no_callers_dialogue(bench: Bench) -> None:
+    leg = await bench.connect()
+    leg.announce()
+    assert await leg.up_to_the_sound(VOICEBOT_CALL_ID=KNOWN) != KNOWN
+    assert bench.reception.firsts == [CallBegins("0612345678")]
+    leg.writer.close()
+
+
+@pytest.mark.parametrize("nonsense", ["", "no uuid", "b6b1c0de"])
+async def test_a_name_that_is_no_uuid_is_no_call_to_go_on_with(bench: Bench, nonsense: str) -> None:
+    leg = await bench.connect()
+    leg.announce()
+    assert await leg.up_to_the_sound(VOICEBOT_TAKEN=nonsense) != nonsense
+    assert bench.reception.firsts == [CallBegins("0612345678")]
+    leg.writer.close()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "why"),
+    [
+        ({"DIALSTATUS": "NOANSWER"}, "no_answer"),
+        ({"QUEUESTATUS": "FULL"}, "busy"),
+        ({"DIALSTATUS": "ANSWER"}, "no_answer"),
+    ],
+)
+async def test_a_worker_that_died_while_people_were_rung_leaves_the_caller_his_choice(
+    bench: Bench, statuses: dict[str, str], why: Unreached
+) -> None:
+    leg = await bench.connect()
+    leg.announce()
+    await leg.up_to_the_sound(VOICEBOT_TAKEN=KNOWN, VOICEBOT_OUTCOME="transfer", **statuses)
+    assert bench.reception.firsts == [NotReached(why)]
+    leg.writer.close()
+
+
+# Nobody took the caller
+
+
+async def test_a_caller_whom_nobody_took_is_talked_with_again_on_the_same_leg(bench: Bench) -> None:
+    leg, line = await bench.ring(outcome_of(TRANSFERRED))
+    call_id = bench.reception.calls[0].id
+    await line.over.wait()
+    leg.reply("200 result=0")
+    while not (await leg.command()).startswith("EXEC Queue"):
+        leg.reply("200 result=1")
+    bench.reception.session = until_closed
+    leg.reply("200 result=0")
+    replies = {"GET VARIABLE QUEUESTATUS": "200 result=1 (TIMEOUT)", "CHANNEL STATUS": "200 result=6"}
+    while not (command := await leg.command()).startswith("EXEC AudioSocket"):
+        leg.reply(replies.get(command, "200 result=0"))
+    again = bench.switchboard.join(call_id)
+    again.attach(HungUpWire())
+    assert again is not line, "a line of its own"
+    await until(lambda: len(bench.reception.firsts) == 2)
+    assert bench.reception.firsts[1] == NotReached("no_answer")
+    assert bench.reception.closed == [], "the call is not over"
+    leg.reply("200 result=-1")
+    await leg.answering(GONE)
+    await until(lambda: bench.reception.closed == [CallerLeft()])
+
+
+async def test_a_caller_who_left_while_people_were_rung_is_not_talked_with_again(bench: Bench) -> None:
+    leg, line = await bench.ring(outcome_of(TRANSFERRED))
+    await line.over.wait()
+    leg.reply("200 result=0")
+    while not (await leg.command()).startswith("EXEC Queue"):
+        leg.reply("200 result=1")
+    leg.reply("200 result=-1")
+    leg.reply("HANGUP")
+    assert await leg.answering() == [
+        *ASKED,
+        "CHANNEL STATUS",
+        'SET VARIABLE VOICEBOT_OUTCOME "transferred"',
+        "HANGUP",
+    ]
+    assert bench.reception.firsts == [CallBegins("0612345678")]
+    await until(lambda: bench.reception.closed == [TRANSFERRED])
+
+
+# An adviser's leg
+
+
+async def whispered(bench: Bench, *replies: str) -> tuple[list[str], RecordingLine]:
+    """The commands of an adviser's leg, from before its sound and after it."""
+    leg = await bench.connect()
+    leg.announce(agi_network_script="whisper", agi_channel="Local/201@hand-over-1;1")
+    values = {"SUMMARY": "Demande un conseiller.", "CUSTOMER": "10078821"}
+    commands = []
+    while not (command := await leg.command()).startswith("EXEC AudioSocket"):
+        commands.append(command)
+        name = command.removeprefix("GET VARIABLE VOICEBOT_")
+        leg.reply(f"200 result=1 ({values[name]})" if name in values else "200 result=0")
+    line = bench.switchboard.join(CallId(command.split()[2].partition(",")[0]))
+    assert isinstance(line, RecordingLine)
+    line.attach(HungUpWire())
+    await line.over.wait()
+    leg.reply("200 result=0")
+    return commands + await leg.answering(*replies), line
+
+
+async def test_an_adviser_who_takes_the_call_is_connected(bench: Bench) -> None:
+    commands, _ = await whispered(bench, "200 result=0")
+    assert bench.reception.whispered == [("Demande un conseiller.", "10078821")]
+    assert commands[-2:] == [
+        'EXEC Set "MASTER_CHANNEL(VOICEBOT_ADVISER)=listening"',
+        'EXEC Set "MASTER_CHANNEL(VOICEBOT_ADVISER)=accepted"',
+    ]
+    assert not any("GOSUB_RESULT" in command for command in commands)
+    assert bench.reception.closed == [], "it is no call of its own"
+
+
+async def test_an_adviser_who_refuses_is_let_go_and_the_caller_told_busy(bench: Bench) -> None:
+    bench.reception.takes = False
+    commands, _ = await whispered(bench, "200 result=0", "200 result=1")
+    assert commands[-2:] == [
+        'EXEC Set "MASTER_CHANNEL(VOICEBOT_ADVISER)=refused"',
+        'SET VARIABLE GOSUB_RESULT "BUSY"',
+    ]
+
+
+async def test_attended_the_adviser_finds_the_worker_that_has_the_call() -> None:
+    async with serving(Bench(bound_s=30, plan=HandoverPlan(attended=True))) as bench:
+        bench.reception.session = outcome_of(TRANSFERRED)
+        leg = await bench.connect()
+        leg.announce(agi_request="agi://10.0.0.7:4573/agent")
+        line = bench.switchboard.join(await leg.up_to_the_sound())
+        line.attach(HungUpWire())
+        leg.reply("200 result=0")
+        commands = []
+        while not (command := await leg.command()).startswith("EXEC"):
+            commands.append(command)
+            leg.reply("200 result=6")
+        assert command == "EXEC Dial Local/sinistres@voicebot-attended/n,60,mg"
+        assert 'SET VARIABLE __VOICEBOT_WHISPER "agi://10.0.0.7:4573/whisper"' in commands
+        leg.writer.close()
+
+
+# Draining
+
+
+async def test_a_worker_that_drains_sends_new_calls_elsewhere_unanswered(bench: Bench) -> None:
+    bench.server.drain()
+    leg = await bench.connect()
+    leg.announce()
+    assert await leg.command() == 'SET VARIABLE VOICEBOT_OUTCOME "draining"'
+    leg.reply("200 result=1")
+    assert await leg.command() == ""
+    assert bench.reception.calls == []
+    assert bench.reception.closed == []
+
+
+async def test_a_worker_that_drains_goes_on_with_the_calls_it_has_and_is_then_done(bench: Bench) -> None:
+    leg, line = await bench.ring()
+    bench.server.drain()
+    drained = asyncio.create_task(bench.server.drained())
+    await asyncio.sleep(0)
+    assert not drained.done()
+    await bench.stands(leg, line)
+    await drained
+
+
+async def test_nobody_waits_for_callers_who_are_with_people(bench: Bench) -> None:
+    leg, line = await bench.ring(outcome_of(TRANSFERRED))
+    await line.over.wait()
+    leg.reply("200 result=0")
+    while not (await leg.command()).startswith("EXEC Queue"):
+        leg.reply("200 result=1")
+    bench.server.drain()
+    await bench.server.drained()
+    leg.writer.close()
+
+
+async def test_an_idle_worker_is_drained_at_once(bench: Bench) -> None:
+    bench.server.drain()
+    await bench.server.drained()
+    assert bench.server.draining
 
 
 # What an AGI leg can say in between
@@ -406,6 +642,8 @@ async def test_a_second_agi_leg_with_the_same_id_is_refused_and_the_first_goes_o
     first, line = await bench.ring()
     second = await bench.connect()
     second.announce(bench.reception.calls[0].id)
+    assert await second.command() == "GET VARIABLE VOICEBOT_TAKEN"
+    second.reply("200 result=0")
     assert await second.command() == ""
     assert caplog.messages == ["agi.refused"]
     await bench.stands(first, line)
@@ -512,6 +750,8 @@ async def test_a_reception_that_cannot_open_a_line_leaves_the_caller_to_the_dial
     await server.start()
     leg = Asterisk(*await asyncio.open_connection("127.0.0.1", server.port))
     leg.announce()
+    await leg.up_to_the_answer()
+    leg.reply("200 result=0")
     assert await leg.command() == ""
     assert caplog.messages == ["agi.failed"]
     leg.writer.close()

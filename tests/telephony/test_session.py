@@ -9,18 +9,22 @@ from itertools import groupby
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from audio.endpointing import Expecting, Utterance
+from audio.endpointing import Expecting, TurnTiming, Utterance
 from audio.pcm import FRAME_MS, SILENCE_FRAME
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
+from audio.vad import EnergyDetector
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
-from graph.heard import Heard, Keys, Quiet, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.reply import Reply
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.front_desk import FrontDesk
 from telephony.journal import (
+    CallCameBack,
     CallEnded,
     CallerIdentified,
+    CallPassedOn,
     CallStarted,
     MemoryJournal,
     RecordingRefused,
@@ -29,11 +33,14 @@ from telephony.journal import (
     TurnInterrupted,
     TurnTimed,
 )
-from telephony.session import SENTENCE_PAUSE_MS, Session
-from tests.graph.conversation import services
+from telephony.line import Line
+from telephony.session import LAST_BREATH_MS, SENTENCE_PAUSE_MS
+from tests.graph.conversation import CLOSED, services
 from tests.telephony.phone import Phone
 
 CALL = Call(CallId("b6b1c0de-0000-4000-8000-000000000001"))
+BEGINS = CallBegins("0612345678")
+KEYS_PATIENCE_S = 0.05
 NUMBER = "dix zéro sept quatre-vingt-huit vingt et un"
 BORN = "le premier avril mille neuf cent soixante-deux"
 
@@ -43,7 +50,6 @@ class Scene:
     """A call under way."""
 
     phone: Phone
-    session: Session
     journal: MemoryJournal
     ears: ScriptedStt
     voice: ScriptedTts
@@ -67,6 +73,16 @@ class Scene:
         ]
 
 
+async def whole_call(desk: FrontDesk, line: Line, first: Heard) -> Outcome:
+    """As the AGI server has it run."""
+    outcome: Outcome = CallerLeft()
+    try:
+        outcome = await desk.run(CALL, line, first)
+    finally:
+        await desk.close(CALL, outcome)
+    return outcome
+
+
 @asynccontextmanager
 async def call(
     transcripts: Sequence[str | Transcript | Exception] = (),
@@ -74,6 +90,7 @@ async def call(
     given: Services | None = None,
     *,
     connected: bool = True,
+    first: Heard = BEGINS,
     ears: ScriptedStt | None = None,
 ) -> AsyncIterator[Scene]:
     """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
@@ -81,12 +98,14 @@ async def call(
     ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = Dialogue(build_graph(given or services()), InMemorySaver())
-    session = Session(CALL, phone.line, dialogue, ears, voice, journal, keys_patience_s=0.05)
+    desk = FrontDesk(
+        dialogue, ears, voice, EnergyDetector(), TurnTiming(), journal, keys_patience_s=KEYS_PATIENCE_S
+    )
     if connected:
         phone.connect()
-    running = asyncio.create_task(session.run())
+    running = asyncio.create_task(whole_call(desk, phone.line, first))
     try:
-        yield Scene(phone, session, journal, ears, voice, dialogue, running)
+        yield Scene(phone, journal, ears, voice, dialogue, running)
     finally:
         phone.line.closed("the test is over")
         await asyncio.wait_for(running, 5)
@@ -395,8 +414,8 @@ class BrokenDialogue(Dialogue):
 async def test_a_dialogue_that_breaks_is_said_and_the_caller_handed_over() -> None:
     phone, journal = Phone().connect(), MemoryJournal()
     dialogue = BrokenDialogue(build_graph(services()), InMemorySaver())
-    session = Session(CALL, phone.line, dialogue, ScriptedStt([]), ScriptedTts(), journal)
-    running = asyncio.create_task(session.run())
+    desk = FrontDesk(dialogue, ScriptedStt([]), ScriptedTts(), EnergyDetector(), TurnTiming(), journal)
+    running = asyncio.create_task(whole_call(desk, phone.line, BEGINS))
     await phone.hears_the_agent_out()
     outcome = await asyncio.wait_for(running, 5)
     assert isinstance(outcome, Transferred)
@@ -442,3 +461,80 @@ async def test_the_greeting_is_no_answer_and_is_not_timed() -> None:
     async with call() as scene:
         await scene.phone.hears_the_agent_out()
     assert not any(isinstance(one, TurnTimed) for one in scene.journal.events)
+
+
+async def test_after_the_last_word_the_line_is_silent_for_a_breath_before_it_is_given_up() -> None:
+    async with call(["au revoir"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.waits_until(scene.running.done)
+    trailing = next(iter(groupby(reversed(scene.phone.heard), lambda frame: frame == SILENCE_FRAME)))
+    assert trailing[0]
+    assert len(list(trailing[1])) * FRAME_MS >= LAST_BREATH_MS
+
+
+@pytest.mark.parametrize("first", [BEGINS, Resumed(), NotReached("busy")])
+async def test_whatever_opens_the_talk_of_an_unknown_call_the_notice_is_heard_whole(first: Heard) -> None:
+    async with call(["au revoir"], first=first) as scene:
+        await scene.phone.hears_the_agent()
+        await scene.phone.speaks(600)
+        assert scene.phone.line.playback.busy
+        await scene.phone.waits_until(lambda: len(scene.ears.heard) == 1)
+    assert scene.journal.said()[:2] == ["greet.notice", "greet.question"]
+    notice_ms = sum(map(scene.voice.duration_ms, scene.voice.asked[:3]))
+    assert sum(frame != SILENCE_FRAME for frame in scene.phone.heard) * FRAME_MS >= notice_ms
+
+
+async def test_what_was_keyed_over_the_notice_is_taken_when_it_ends_and_not_a_sentence_later() -> None:
+    async with call() as scene:
+        await scene.phone.hears_the_agent()
+        scene.phone.line.digit_in("0")
+        outcome = await scene.outcome()
+        assert isinstance(outcome, Transferred)
+    notice_ms = sum(map(scene.voice.duration_ms, scene.voice.asked[:3]))
+    transfer_ms = sum(map(scene.voice.duration_ms, scene.voice.asked[4:]))
+    heard_ms = sum(frame != SILENCE_FRAME for frame in scene.phone.heard) * FRAME_MS
+    assert heard_ms == notice_ms + transfer_ms, "the notice whole, of the question nothing"
+
+
+async def test_who_comes_back_from_people_is_no_new_call() -> None:
+    async with call(first=NotReached("no_answer")) as scene:
+        await scene.phone.hears_the_agent_out()
+    assert scene.journal.events[0] == CallCameBack("no_answer")
+    assert not any(isinstance(one, CallStarted) for one in scene.journal.events)
+
+
+async def test_who_is_passed_on_is_noted_before_the_call_is_over() -> None:
+    async with call(["un conseiller"]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        outcome = await scene.outcome()
+    assert isinstance(outcome, Transferred)
+    assert scene.journal.events[-2:] == [CallPassedOn(outcome), CallEnded(outcome)]
+
+
+async def test_keys_are_taken_wherever_a_number_is_asked_and_the_hash_ends_them() -> None:
+    async with call(["mon assurance vie", NUMBER]) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        for key in "01041962#":
+            scene.phone.line.digit_in(key)
+        await scene.phone.hears_the_agent_out()
+    assert scene.heard()[-1] == Keys("01041962")
+    assert "contract.value" in scene.journal.said()
+
+
+async def test_among_a_few_things_one_key_is_a_choice() -> None:
+    async with call(["un conseiller"], given=services(now=CLOSED)) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.says()
+        await scene.phone.hears_the_agent_out()
+        for _ in range(2):
+            scene.phone.line.digit_in("1")
+            await scene.phone.hears_the_agent_out()
+        scene.phone.line.digit_in("2")
+        await scene.phone.hears_the_agent_out()
+    assert scene.journal.said()[-2] == "transfer.noted"

@@ -16,12 +16,13 @@ from audio.endpointing import TurnEnded, TurnTiming
 from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SILENCE_FRAME, frames
 from audio.playback import Playback
 from audio.vad import EnergyDetector
-from telephony.agi_server import AgiServer
+from graph.heard import Heard
+from telephony.agi_server import CALL_ID, TAKEN, AgiServer
 from telephony.call import Call, CallerLeft, CallId, HungUp, Outcome, Transferred
 from telephony.line import Line, LineClosed
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
-from telephony.simulated_asterisk import EndedBy, SimulatedAsterisk, SimulatedCall
+from telephony.simulated_asterisk import EndedBy, Ending, SimulatedAsterisk, SimulatedCall
 from telephony.simulated_caller import JITTER_MS, KEY_DOWN_MS, CallEnded, LegEnd, NotHeard, is_loud
 from telephony.switchboard import Switchboard
 from tests.telephony.recording_line import ObedientReception, RecordingLine, Session, until_closed
@@ -40,6 +41,11 @@ def voiced(pcm: bytes) -> list[int]:
     """Its samples that are not silence: the same however late a busy machine let each frame arrive."""
     samples = np.frombuffer(pcm, "<i2")
     return [int(sample) for sample in samples[samples != 0]]
+
+
+def told(ending: Ending) -> dict[str, str]:
+    """What the dialplan was told, but for the call's own name."""
+    return {name: value for name, value in ending.variables.items() if value and name not in (CALL_ID, TAKEN)}
 
 
 class House:
@@ -191,9 +197,9 @@ async def test_a_caller_who_hangs_up_ends_everything(house: House) -> None:
         ending = await call.ended
     assert ending.by == EndedBy.CALLER
     assert house.reception.outcomes == [CallerLeft()]
-    assert ending.commands[0] == "ANSWER"
+    assert "ANSWER" in ending.commands
     assert ending.commands[-2:] == ("CHANNEL STATUS", 'SET VARIABLE VOICEBOT_OUTCOME "callerleft"')
-    assert ending.variables == {}  # refused on a dead channel
+    assert told(ending) == {}  # refused on a dead channel
 
 
 async def test_leaving_the_block_hangs_up(house: House) -> None:
@@ -228,7 +234,7 @@ async def test_an_agent_who_says_goodbye_hangs_up_after_his_last_word(house: Hou
     async with house.asterisk.call() as call:
         ending = await call.ended
     assert ending.by == EndedBy.AGENT
-    assert ending.variables == {"VOICEBOT_OUTCOME": "hungup"}
+    assert told(ending) == {"VOICEBOT_OUTCOME": "hungup"}
     assert voiced(call.phone.tracks()[1]) == voiced(voice)
     assert await call.phone.ended == LegEnd.PROPER
 
@@ -239,8 +245,9 @@ async def test_a_transfer_reaches_the_queue_with_all_that_was_said(house: House)
     async with house.asterisk.call() as call:
         ending = await call.ended
     assert (ending.by, ending.queue) == (EndedBy.QUEUE, "vie")
-    assert ending.variables == {
+    assert told(ending) == {
         "VOICEBOT_OUTCOME": "transfer",
+        "QUEUESTATUS": "CONTINUE",
         "VOICEBOT_QUEUE": "vie",
         "VOICEBOT_REASON": "demande",
         "VOICEBOT_SUMMARY": 'Veut parler de "ses" contrats\\ : $ {EVAL} urgent',
@@ -257,7 +264,7 @@ async def test_a_session_that_fails_leaves_the_caller_to_the_dialplan(house: Hou
     async with house.asterisk.call() as call:
         ending = await call.ended
     assert ending.by == EndedBy.DIALPLAN
-    assert "VOICEBOT_OUTCOME" not in ending.variables
+    assert told(ending) == {}
 
 
 async def test_without_a_media_server_the_call_has_no_audio_and_goes_on_in_the_dialplan(house: House) -> None:
@@ -267,7 +274,7 @@ async def test_without_a_media_server_the_call_has_no_audio_and_goes_on_in_the_d
         with pytest.raises(CallEnded):
             await call.say(tone(100))
     assert ending.by == EndedBy.DIALPLAN
-    assert ending.variables == {"VOICEBOT_OUTCOME": "noaudio"}
+    assert told(ending) == {"VOICEBOT_OUTCOME": "noaudio"}
 
 
 async def test_closing_the_agent_leaves_the_caller_to_the_dialplan(house: House) -> None:
@@ -276,7 +283,7 @@ async def test_closing_the_agent_leaves_the_caller_to_the_dialplan(house: House)
         await house.close()
         ending = await call.ended
     assert ending.by == EndedBy.DIALPLAN
-    assert ending.variables == {}
+    assert told(ending) == {}
 
 
 async def test_nobody_listening_is_an_error(house: House) -> None:
@@ -353,7 +360,13 @@ class RealReception:
     def open(self, call: Call) -> Line:
         return Line(Ear(EnergyDetector().open(), TurnTiming()), Playback())
 
-    async def run(self, call: Call, line: Line) -> Outcome:
+    async def close(self, call: Call, outcome: Outcome) -> None:
+        pass
+
+    async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
+        raise AssertionError("nobody is passed on here")
+
+    async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         while True:
             match await line.events.get():
                 case LineClosed():

@@ -1,6 +1,6 @@
 """Values are written as a French reader expects them."""
 
-from datetime import date
+from datetime import date, time
 
 import pytest
 from hypothesis import given
@@ -54,3 +54,32 @@ def test_a_customer_number_is_written_in_pairs() -> None:
 def test_what_is_no_customer_number_is_not_written_as_one(number: str) -> None:
     with pytest.raises(ValueError, match="8 digits"):
         written.customer(number)
+
+
+def test_a_telephone_number_is_written_in_pairs() -> None:
+    assert written.phone("0612345678") == "06 12 34 56 78"
+
+
+@pytest.mark.parametrize("number", ["", "061234567", "06 12 34 56 78", "061234567x"])
+def test_what_is_no_telephone_number_is_not_written(number: str) -> None:
+    with pytest.raises(ValueError, match="10 digits"):
+        written.phone(number)
+
+
+def test_a_near_day_is_told_by_its_weekday_and_without_the_year() -> None:
+    assert written.weekday(date(2026, 11, 23)) == "lundi 23 novembre"
+    assert written.weekday(date(2026, 12, 1)) == "mardi 1er décembre"
+
+
+def test_a_time_of_day_is_written_as_it_is_said() -> None:
+    assert [
+        written.clock(time(9)),
+        written.clock(time(8, 30)),
+        written.clock(time(18, 5)),
+        written.clock(time(1)),
+    ] == [
+        "9 heures",
+        "8 h 30",
+        "18 h 05",
+        "1 heure",
+    ]

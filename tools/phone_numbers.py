@@ -1,0 +1,80 @@
+"""French telephone numbers, as callers say, key and send them. Pure.
+
+One form inside: ten digits, ``0612345678`` (plan of the Arcep, decision 2019-0954: 01 to 05 and 09 on land
+or overseas, 06 and 07 mobile). ``+33``, ``0033`` and ``33`` in front of nine digits are the same number.
+
+Not taken: 08 (nobody's own line, and some are charged by the minute), short numbers, and numbers abroad:
+whoever rings back would pay for what a stranger has left. All readings of what was said are looked at
+(``tools.numerals``); when two telephone numbers fit, the answer is None, and the agent asks again.
+"""
+
+import re
+from itertools import pairwise
+
+from tools.numerals import Reading, Run, digits_of, joinable, readings, runs, words
+from tools.repairs import is_denied, takes
+
+_NATIONAL = re.compile(r"0[1-79][0-9]{8}")
+_FROM_ABROAD = re.compile(r"(?:00)?33(?:0?)([1-79][0-9]{8})")
+_LONGEST_DIGITS = 14
+"""``0033 (0) 6 12 34 56 78``."""
+
+_SHOWN_DIGITS = 2
+
+
+def phone_number(text: str) -> str | None:
+    """The telephone number said (``0612345678``); None when there is none, or more than one is possible.
+
+    Of several, as in « non, pardon, c'est le … », the last one counts.
+    """
+    found: str | None = None
+    for take in takes(words(text)):
+        said = [run for run in runs(take) if not is_denied(take, run.start)]
+        values = {value for run in said for value in _values(run)}
+        if said:  # « … soixante-dix-huit, non, soixante-dix-neuf » leaves no number that is sure
+            found = values.pop() if len(values) == 1 else None
+    return found
+
+
+def keyed_phone_number(digits: str) -> str | None:
+    """The telephone number keyed, with or without its closing ``#``; None for anything else."""
+    keyed = digits.strip().removesuffix("#")
+    return _national(keyed) if keyed.isascii() and keyed.isdigit() else None
+
+
+def shown_phone_number(caller: str) -> str | None:
+    """The number that the network shows for a caller, in national form.
+
+    None when it is hidden, from abroad, or nothing that can be rung back.
+    """
+    bare = re.sub(r"[ .\-()]", "", caller).removeprefix("+")
+    return _national(bare) if bare.isascii() and bare.isdigit() else None
+
+
+def last_digits(number: str) -> str:
+    """What may be said of a caller's own number without reading it out: its last two digits, ``78``."""
+    return number[-_SHOWN_DIGITS:]
+
+
+def _national(digits: str) -> str | None:
+    if _NATIONAL.fullmatch(digits):
+        return digits
+    abroad = _FROM_ABROAD.fullmatch(digits)
+    return f"0{abroad[1]}" if abroad else None
+
+
+def _values(run: Run) -> set[str]:
+    """The telephone numbers that a run may be; nothing is believed that cuts what could be one number."""
+    rows = [row for row in readings(run, _LONGEST_DIGITS) if not _is_cut(run, row)]
+    in_pairs = {value for row in rows if _in_pairs(row) and (value := _national(digits_of(row)))}
+    return in_pairs or {value for row in rows if (value := _national(digits_of(row)))}
+
+
+def _is_cut(run: Run, row: Reading) -> bool:
+    """Does it cut « soixante quinze » in two?"""
+    return any(joinable(run, first, second) for first, second in pairwise(row))
+
+
+def _in_pairs(row: Reading) -> bool:
+    """The custom: the last eight digits in pairs."""
+    return len(row) >= 5 and all(len(group.digits) == 2 for group in row[-4:])
