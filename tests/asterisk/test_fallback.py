@@ -3,8 +3,6 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from app.rehearsal.caller import line
 from audio.pcm import FRAME_MS
 from audio.tts import TextToSpeech
+from tests.asterisk.advisers import adviser_at_work
 from tests.asterisk.agent import Agent, OwnProcess, in_own_process
 from tests.asterisk.conftest import NOBODY, PARIS, Measure, told_to
 from tests.asterisk.host import ADVISERS, TRUNK, Asterisk, free_port
@@ -57,18 +56,6 @@ class Steps:
 def steps(asterisk: Asterisk) -> Steps:
     """The dialplan's steps within the test."""
     return Steps(asterisk)
-
-
-@asynccontextmanager
-async def adviser_at_work(asterisk: Asterisk, extension: str = "201") -> AsyncIterator[Phone]:
-    """An adviser's phone, registered with the password of the environment."""
-    password = asterisk.environment[f"ADVISER_{extension}_PASSWORD"]
-    async with Phone.at(ADVISERS, extension) as phone:
-        await phone.register(password, asterisk.sip_address)
-        try:
-            yield phone
-        finally:
-            await phone.register(password, asterisk.sip_address, for_s=0)
 
 
 async def ring(phone: Phone, asterisk: Asterisk) -> Call:

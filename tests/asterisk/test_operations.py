@@ -11,10 +11,11 @@ from typing import cast
 import pytest
 
 from tests.asterisk import sip
-from tests.asterisk.conftest import NOBODY
+from tests.asterisk.conftest import NOBODY, told_to
 from tests.asterisk.debian import installed
 from tests.asterisk.host import DEPLOY, TRUNK, Asterisk, fresh_environment, running
 from tests.asterisk.phone import Phone
+from tests.asterisk.scripted_agent import leaving
 from tests.asterisk.sip import Address
 from tests.telephony.waiting import until
 
@@ -54,11 +55,19 @@ class AmiSession:
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        while True:
-            block = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-            answer = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
-            if "Response" in answer:
-                return answer
+        while "Response" not in (answer := await self._block()):
+            pass
+        return answer
+
+    async def event(self, name: str) -> dict[str, str]:
+        """The next UserEvent of this name."""
+        while (event := await self._block()).get("UserEvent") != name:
+            pass
+        return event
+
+    async def _block(self) -> dict[str, str]:
+        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        return dict(line.split(": ", 1) for line in lines if ": " in line)
 
 
 @asynccontextmanager
@@ -129,6 +138,16 @@ async def test_ami_lets_the_agent_look_and_hang_up_and_nothing_more(asterisk: As
             "QueueAdd",
         ):
             assert (await session.ask(action))["Message"] == "Permission denied", action
+
+
+async def test_ami_tells_the_end_of_every_call_with_its_outcome(asterisk: Asterisk) -> None:
+    async with ami(asterisk) as session, leaving("hungup") as agent, Phone.at(TRUNK) as phone:
+        await session.ask("Login", Username="agent", Secret=asterisk.environment["AMI_SECRET"])
+        told_to(asterisk, "AGENTS", agent.address)
+        call = await phone.dial("0123456789", asterisk.sip_address)
+        await call.over()
+        ended = await session.event("VoicebotCallEnded")
+        assert (ended["Call"], ended["Outcome"]) == (agent.visits[0], "hungup")
 
 
 async def test_ami_refuses_a_wrong_secret(asterisk: Asterisk) -> None:
