@@ -9,9 +9,10 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ from fastapi import FastAPI
 from app.metrics import Metrics
 from app.routes import create_app
 from app.settings import Settings, SettingsInvalid
-from app.wiring import Agent, open_agent
+from app.wiring import Agent, open_agent, this_moment
 from telephony.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,15 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, journals: Sequence[Journal] = (), tick_ms: float = 20.0
+    settings: Settings,
+    journals: Sequence[Journal] = (),
+    tick_ms: float = 20.0,
+    now: Callable[[], datetime] = this_moment,
 ) -> AsyncIterator[Running]:
     """The whole service, until the block is left. Port 0 takes a free one.
 
-    ``journals`` and ``tick_ms`` as in :func:`app.wiring.open_agent`, whose errors are raised as well.
-    Raises :class:`PortUnavailable`, and ``SettingsInvalid`` for a key that no header could carry.
+    ``journals``, ``tick_ms`` and ``now`` as in :func:`app.wiring.open_agent`, whose errors are raised as
+    well. Raises :class:`PortUnavailable`, and ``SettingsInvalid`` for a key that no header could carry.
     """
     api_key = _api_key(settings)
     metrics = Metrics()
@@ -67,7 +71,7 @@ async def running(
             (line.audio_host, line.audio_port, "ASTERISK_AUDIO"),
         ):
             _listening(host, port, setting).close()  # free: its own server takes it in a moment
-        async with open_agent(settings, (metrics, *journals), tick_ms) as agent:
+        async with open_agent(settings, (metrics, *journals), tick_ms, now) as agent:
             metrics.watch(agent.metronome)
             metrics.watch_asterisk(agent.monitor)
             app = create_app(agent, api_key, metrics)

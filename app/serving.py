@@ -77,7 +77,7 @@ def welcome(service: Running, *, generated_key: bool) -> str:
     parts = "\n".join(f"  {port + ':':<13} {choice}" for port, choice in agent.parts.items())
     key = f"\n  key (this run): {service.api_key}" if generated_key else ""
     limited = KEYLESS_EAR if agent.parts["ear"].startswith("closed-set") else ""
-    return f"""The agent answers the phone. Stop it with Ctrl-C.
+    return f"""The agent answers the phone. Stop it with Ctrl-C (twice: without waiting for its calls).
 
 {parts}
 {limited}

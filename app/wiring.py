@@ -88,12 +88,13 @@ class Mind:
     """What was chosen, by port."""
 
 
-def _this_moment() -> datetime:
+def this_moment() -> datetime:
+    """Now, with its time zone."""
     return datetime.now(UTC)
 
 
 @asynccontextmanager
-async def open_mind(settings: Settings, now: Callable[[], datetime] = _this_moment) -> AsyncIterator[Mind]:
+async def open_mind(settings: Settings, now: Callable[[], datetime] = this_moment) -> AsyncIterator[Mind]:
     """The dialogue alone: for the text chat, and within :func:`open_agent`.
 
     ``now`` decides whether people are there; replays fix it.
@@ -131,7 +132,7 @@ async def open_agent(
     settings: Settings,
     journals: Sequence[Journal] = (),
     tick_ms: float = 20.0,
-    now: Callable[[], datetime] = _this_moment,
+    now: Callable[[], datetime] = this_moment,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 

@@ -40,7 +40,7 @@ this call). How they are rung is :class:`telephony.handover.HandoverPlan`:
 
 - a queue, blind: ``EXEC Queue <desk>,c,,,<wait>``; reached means QUEUESTATUS CONTINUE;
 - an extension, blind: ``EXEC Dial Local/<extension>@<context>/n,<wait>,mg``; reached means DIALSTATUS ANSWER;
-- attended: ``EXEC Dial Local/<extension or desk>@voicebot-attended/n,<wait>,mg``. The adviser hears the
+- attended: ``EXEC Dial Local/<extension or desk>@voicebot-attended/n,<wait + 60>,mg``. The adviser hears the
   summary first, and presses 1 to take the call or 2 to refuse; the caller hears music until then. The
   dialplan brings (tried on Asterisk 22.10, with a phone and with a queue in ``hand-over``)::
 
@@ -78,7 +78,7 @@ from panoramisk import fast_agi  # type: ignore[import-untyped]  # it has no typ
 from graph.heard import CallBegins, Heard, NotReached, Resumed, Unreached
 from telephony import agi
 from telephony.agi import Command, Environment, Reply
-from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.call import TECHNICAL, Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.handover import AdviserMark, HandoverPlan, Statuses, unreached
 from telephony.line import Line
 from telephony.switchboard import DuplicateCall, Switchboard
@@ -340,6 +340,9 @@ class AgiServer:
             try:
                 await _take(request, call)
                 while isinstance(outcome := await self._talk(request, call, first), Transferred):
+                    if isinstance(first, NotReached) and outcome.reason == TECHNICAL:
+                        log.warning("call.given_up", extra={"call_id": call.id})
+                        return  # nobody takes him and we cannot talk with him: the dialplan's turn
                     why = await self._pass_on(request, call, outcome)
                     if why is None:
                         break

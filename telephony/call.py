@@ -7,6 +7,10 @@ CallId = NewType("CallId", str)
 """The UUID (lower-case, with hyphens) that joins the AGI leg and the audio leg of a call."""
 
 
+TECHNICAL = "technical"
+"""Why a caller is passed on whom the agent cannot serve: an ear, a voice or the dialogue has failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One phone call as Asterisk announced it."""

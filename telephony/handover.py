@@ -21,6 +21,9 @@ from telephony import agi
 from telephony.agi import Command, ProtocolError
 from telephony.call import Transferred
 
+TOLD_WITHIN_S = 60
+"""Longer than it takes to tell an adviser, twice; the caller's Dial goes on meanwhile."""
+
 ATTENDED_CONTEXT = "voicebot-attended"
 """Where the dialplan has the adviser told the summary first."""
 
@@ -77,7 +80,8 @@ class HandoverPlan:
         extension = self.extensions.get(desk, desk)
         wait = str(self.wait_s)
         if self.attended:
-            return agi.execute("Dial", f"Local/{extension}@{ATTENDED_CONTEXT}/n", wait, "mg")
+            whole = str(self.wait_s + TOLD_WITHIN_S)
+            return agi.execute("Dial", f"Local/{extension}@{ATTENDED_CONTEXT}/n", whole, "mg")
         if desk in self.extensions:
             return agi.execute("Dial", f"Local/{extension}@{self.context}/n", wait, "mg")
         return agi.execute(

@@ -31,7 +31,7 @@ from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.reply import Awaited, HangUp, Listen, NodeRan, Say, StopRecording, Transfer
 from prompts import load
-from telephony.call import Call, CallerLeft, HungUp, NoAudio, Outcome, Transferred
+from telephony.call import TECHNICAL, Call, CallerLeft, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallCameBack,
     CallerIdentified,
@@ -423,7 +423,7 @@ class Session:
 
     def _handed_over(self) -> Transferred:
         summary = load("common").say("technical_summary").text
-        return Transferred(TECHNICAL_QUEUE, "technical", summary)
+        return Transferred(TECHNICAL_QUEUE, TECHNICAL, summary)
 
     def _note(self, event: CallEvent) -> None:
         self._journal.note(self._call.id, event)

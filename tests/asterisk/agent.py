@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
@@ -15,6 +17,7 @@ from app import settings as configuration
 from app.rehearsal.transcript import Transcript
 from app.service import Running, running
 from app.settings import Settings
+from app.wiring import this_moment
 from telephony.call import CallId
 from telephony.journal import CallEvent
 from tests.asterisk.phone import Call
@@ -65,10 +68,25 @@ class Agent:
 
 
 @asynccontextmanager
-async def in_process(folder: Path) -> AsyncIterator[Agent]:
-    """The agent as shipped, on free ports; it writes into ``folder`` only."""
+async def in_process(
+    folder: Path,
+    now: datetime | None = None,
+    handover: Mapping[str, str | int] = MappingProxyType({}),
+    words_per_minute: int | None = None,
+) -> AsyncIterator[Agent]:
+    """The agent as shipped, on free ports; it writes into ``folder`` only.
+
+    ``now`` is the moment of all its calls, else the clock's; ``handover`` changes how callers are passed on,
+    ``words_per_minute`` how fast the agent speaks where nobody has to understand it.
+    """
     transcripts = Transcripts()
-    async with running(_settings(folder), (transcripts,)) as service:
+    settings = _settings(folder)
+    settings = replace(settings, handover=settings.handover.model_copy(update=dict(handover)))
+    if words_per_minute is not None:
+        pace = {"words_per_minute": words_per_minute}
+        settings = replace(settings, speech=settings.speech.model_copy(update=pace))
+    clock = this_moment if now is None else lambda: now
+    async with running(settings, (transcripts,), now=clock) as service:
         yield Agent(service, transcripts)
 
 

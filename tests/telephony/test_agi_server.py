@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from graph.heard import CallBegins, NotReached, Resumed, Unreached
 from telephony import agi, audiosocket
 from telephony.agi_server import AgiServer
-from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.call import TECHNICAL, Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.handover import HandoverPlan
 from telephony.line import Line
 from telephony.switchboard import Switchboard
@@ -412,6 +412,23 @@ async def test_a_caller_whom_nobody_took_is_talked_with_again_on_the_same_leg(be
     await until(lambda: bench.reception.closed == [CallerLeft()])
 
 
+async def test_whom_nobody_takes_and_the_agent_cannot_talk_with_is_left_to_the_dialplan(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A dialogue that is broken must not send him round and round."""
+    leg, line = await bench.ring(outcome_of(replace(TRANSFERRED, reason=TECHNICAL)))
+    await line.over.wait()
+    leg.reply("200 result=0")
+    replies = {"GET VARIABLE QUEUESTATUS": "200 result=1 (JOINEMPTY)", "CHANNEL STATUS": "200 result=6"}
+    while not (command := await leg.command()).startswith("EXEC AudioSocket"):
+        leg.reply(replies.get(command, "200 result=0"))
+    again = bench.switchboard.join(bench.reception.calls[0].id)
+    again.attach(HungUpWire())
+    leg.reply("200 result=0")
+    assert await leg.answering("200 result=6") == ["CHANNEL STATUS"]
+    assert "call.given_up" in caplog.messages
+
+
 async def test_a_caller_who_left_while_people_were_rung_is_not_talked_with_again(bench: Bench) -> None:
     leg, line = await bench.ring(outcome_of(TRANSFERRED))
     await line.over.wait()
@@ -483,7 +500,7 @@ async def test_attended_the_adviser_finds_the_worker_that_has_the_call() -> None
         while not (command := await leg.command()).startswith("EXEC"):
             commands.append(command)
             leg.reply("200 result=6")
-        assert command == "EXEC Dial Local/sinistres@voicebot-attended/n,60,mg"
+        assert command == "EXEC Dial Local/sinistres@voicebot-attended/n,120,mg"
         assert 'SET VARIABLE __VOICEBOT_WHISPER "agi://10.0.0.7:4573/whisper"' in commands
         leg.writer.close()
 

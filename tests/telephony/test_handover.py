@@ -27,8 +27,8 @@ def test_a_desk_with_an_extension_is_dialled_in_the_dialplans_context() -> None:
 
 def test_attended_goes_by_the_context_that_has_the_adviser_told_first() -> None:
     plan = HandoverPlan(attended=True, extensions={"vie": "201"})
-    assert plan.command("vie") == "EXEC Dial Local/201@voicebot-attended/n,60,mg"
-    assert plan.command("sinistres") == "EXEC Dial Local/sinistres@voicebot-attended/n,60,mg"
+    assert plan.command("vie") == "EXEC Dial Local/201@voicebot-attended/n,120,mg"
+    assert plan.command("sinistres") == "EXEC Dial Local/sinistres@voicebot-attended/n,120,mg"
 
 
 @pytest.mark.parametrize("desk", ["", "a,b", "a&b", "a@b", "a/n", "vie)U(x", "${EVAL}", "a b", "x" * 65])
