@@ -373,7 +373,7 @@ class AgiServer:
         async def session(line: Line) -> Outcome:
             return await self._reception.run(call, line, first)
 
-        log.info("call.started", extra={"call_id": call.id, "channel": call.channel})
+        log.info("agi.answered", extra={"call_id": call.id, "channel": call.channel})
         outcome = await self._with_sound(request, call, session)
         return await _as_asterisk_sees_it(request, NoAudio() if outcome is None else outcome)
 

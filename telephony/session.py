@@ -317,7 +317,8 @@ class Session:
                         case StopRecording():
                             self._stop_recording()
         except Exception as exc:  # whatever broke, the caller is told and handed over
-            log.exception("dialogue.failed", extra={"call_id": self._call.id})
+            # The journal tells type and place; message and traceback may hold the caller's words.
+            log.debug("dialogue.failed", exc_info=True, extra={"call_id": self._call.id})
             self._note(StageFailed("dialogue", exc))
             turn.outcome = self._handed_over()
             self._apologise(turn, waiting)

@@ -233,3 +233,10 @@ def test_pre_commit_fetches_nothing() -> None:
     hooks = [hook for repository in parsed["repos"] for hook in repository["hooks"]]
     assert {hook["id"] for hook in hooks} == {"ruff", "ruff-format", "mypy", "lint-imports"}
     assert {hook["language"] for hook in hooks} == {"system"}
+
+
+def test_the_machine_waits_for_a_draining_agent_longer_than_the_agent_waits_for_its_calls() -> None:
+    drains_within_s = settings.Application().drain_timeout_s
+    agent = compose()["services"]["agent"]
+    assert int(str(agent["stop_grace_period"]).removesuffix("s")) > drains_within_s
+    assert int(systemd_unit()["Service"]["TimeoutStopSec"]) > drains_within_s

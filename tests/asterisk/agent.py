@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.wiring import this_moment
 from telephony.call import CallId
 from telephony.journal import CallEvent
+from tests.asterisk.host import DIES_WITH_US
 from tests.asterisk.phone import Call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,7 +112,15 @@ class OwnProcess:
     async def start(self) -> None:
         """Start it and wait until it answers. Raises RuntimeError with its last words, TimeoutError."""
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "--env-file", str(self._folder / "no-such.env"), "serve"),
+            *(
+                *DIES_WITH_US,
+                sys.executable,
+                "-m",
+                "app",
+                "--env-file",
+                str(self._folder / "no-such.env"),
+                "serve",
+            ),
             cwd=ROOT,
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,

@@ -114,7 +114,7 @@ def _wanted() -> str:
 
 
 def _loader() -> tuple[str, str]:
-    for tool in ("apt-get", "apt-config", "dpkg", "dpkg-deb", "tar"):
+    for tool in ("apt-get", "apt-config", "dpkg", "dpkg-deb", "tar", "setpriv"):
         if shutil.which(tool) is None:
             raise CannotInstall(f"{tool} is needed: these tests run on Debian and its kin")
     architecture = _run(["dpkg", "--print-architecture"], UNPACK_S).strip()

@@ -40,6 +40,9 @@ RTP_PORTS = 600
 
 LOG_LINES_SHOWN = 60
 
+DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
+"""In front of a command: the kernel ends it when the test process is gone, however that went (util-linux)."""
+
 Environment = Mapping[str, str]
 
 
@@ -142,7 +145,8 @@ def running(tree: Tree, folder: Path, environment: Environment) -> Iterator[Aste
     directories.write_text(_directories(tree, folder), encoding="utf-8")
     render(folder / "etc", environment, directories)
     console = folder / "log/console"
-    command = tree.command("usr/sbin/asterisk", "-f", "-n", "-C", str(folder / "etc/asterisk.conf"))
+    configuration = str(folder / "etc/asterisk.conf")
+    command = [*DIES_WITH_US, *tree.command("usr/sbin/asterisk", "-f", "-n", "-C", configuration)]
     with console.open("wb") as output:
         # A session of its own: Ctrl-C on the tests must not reach it before its calls are over.
         process = subprocess.Popen(

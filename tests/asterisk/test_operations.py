@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -243,3 +244,27 @@ async def test_behind_a_router_the_trunk_is_told_the_public_address_for_sip_and_
 def test_opus_can_be_had_where_the_package_brings_it(asterisk: Asterisk) -> None:
     paths = asterisk.cli("core show translation paths opus")
     assert re.search(r"To alaw:8000 *: \(opus@", paths), paths
+
+
+async def test_asterisk_does_not_outlive_a_test_process_that_was_killed() -> None:
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from tests.asterisk.debian import installed\n"
+        "from tests.asterisk.host import fresh_environment, running\n"
+        "with running(installed(), Path(sys.argv[1]), fresh_environment('127.0.0.1:9')) as asterisk:\n"
+        "    print(asterisk.process.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with TemporaryDirectory(prefix="asterisk-") as folder:
+        tests = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", script, str(Path(folder) / "a")),
+            cwd=DEPLOY.parents[1],
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert tests.stdout is not None
+        process = Path("/proc") / (await tests.stdout.readline()).decode().strip()
+        assert "asterisk" in (process / "cmdline").read_text(encoding="utf-8")
+        tests.kill()
+        await tests.wait()
+        await until(lambda: not process.exists())
