@@ -236,7 +236,7 @@ def test_pre_commit_fetches_nothing() -> None:
 
 
 def test_the_machine_waits_for_a_draining_agent_longer_than_the_agent_waits_for_its_calls() -> None:
-    drains_within_s = settings.Application().drain_timeout_s
+    drains_within_s = settings.Application.model_fields["drain_timeout_s"].default
     agent = compose()["services"]["agent"]
     assert int(str(agent["stop_grace_period"]).removesuffix("s")) > drains_within_s
     assert int(systemd_unit()["Service"]["TimeoutStopSec"]) > drains_within_s
