@@ -49,6 +49,14 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How the caller wants to be spoken to, from now to the end of the call."""
+
+    pace: Literal["normal", "slow"] = "normal"
+    louder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRan:
     """A node of the graph has run; for whoever watches, the line ignores it."""
 
@@ -56,4 +64,4 @@ class NodeRan:
     took_ms: float
 
 
-Reply = Say | Listen | Transfer | HangUp | StopRecording | NodeRan
+Reply = Say | Listen | Transfer | HangUp | StopRecording | Manner | NodeRan
