@@ -26,6 +26,7 @@ from graph.reply import NodeRan, Say
 from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser
 from graph.state import CallState, CallUpdate, TurnInput
 from knowledge.intents import IntentClassifier
+from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
 from nodes.authenticate import Authenticate
 from nodes.claims import Claims
@@ -61,6 +62,8 @@ class Services:
     retriever: Retriever
     classifier: IntentClassifier
     call_backs: CallBacks
+    model: LanguageModel | None = None
+    """None: nothing is asked of a language model; the dialogue does without."""
     hours: OpeningHours = field(default_factory=OpeningHours)
     """When people are there."""
     today: Callable[[], date] = date.today
