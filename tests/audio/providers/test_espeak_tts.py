@@ -54,6 +54,18 @@ async def test_a_faster_voice_takes_less_time() -> None:
     assert len(fast) < 0.7 * len(slow)
 
 
+async def test_who_asks_for_it_is_spoken_to_more_slowly() -> None:
+    voice = EspeakTts()
+    usual, slow = await sound_of(voice.speak(SENTENCE)), await sound_of(voice.speak(SENTENCE, Pace.SLOW))
+    assert len(slow) > 1.1 * len(usual)
+
+
+async def test_the_slowest_voice_cannot_be_slower() -> None:
+    voice = EspeakTts(words_per_minute=80)
+    usual, slow = await sound_of(voice.speak(SENTENCE)), await sound_of(voice.speak(SENTENCE, Pace.SLOW))
+    assert len(slow) == pytest.approx(len(usual), abs=400)
+
+
 async def test_voices_that_speak_at_once_do_not_mix() -> None:
     high, low = EspeakTts("fr+f2"), EspeakTts("fr+m3", words_per_minute=120)
     alone = [await sound_of(high.speak(SENTENCE)), await sound_of(low.speak(SENTENCE))]
