@@ -30,7 +30,7 @@ class Pace(StrEnum):
 
 
 SLOW_SPEED: Final = 0.8
-"""A fifth slower: plainly noticed, and not yet the drawl that sounds like mockery (ElevenLabs ends at 0.7)."""
+"""A fifth slower: plainly noticed, and not yet a drawl that mocks (ElevenLabs ends at 0.7)."""
 
 
 class TextToSpeech(Protocol):

@@ -11,6 +11,7 @@ import pytest
 from audio.pcm import duration_ms
 from audio.providers import ProviderUnavailable
 from audio.providers.espeak_tts import CHUNK_BYTES, SPEECH_LEVEL_DBFS, EspeakTts
+from audio.tts import Pace
 from tests.audio.wear import level, sound_of
 
 SENTENCE = "Bonjour, votre contrat vaut quarante-cinq mille euros."
