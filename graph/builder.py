@@ -31,6 +31,7 @@ from graph.reply import Manner, NodeRan, Say
 from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser, running, sure
 from graph.state import CallState, CallUpdate, SpokenTo, TurnInput
 from knowledge.intents import IntentClassifier
+from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
 from nodes.authenticate import Authenticate
 from nodes.claims import Claims
@@ -70,6 +71,8 @@ class Services:
     retriever: Retriever
     classifier: IntentClassifier
     call_backs: CallBacks
+    model: LanguageModel | None = None
+    """None: nothing is asked of a language model; the dialogue does without."""
     hours: OpeningHours = field(default_factory=OpeningHours)
     """When people are there."""
     today: Callable[[], date] = date.today

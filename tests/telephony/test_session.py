@@ -13,6 +13,7 @@ from audio.endpointing import Expecting, TurnTiming, Utterance
 from audio.pcm import FRAME_MS, SILENCE_FRAME
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
+from audio.tts import Pace
 from audio.vad import EnergyDetector
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
@@ -125,8 +126,8 @@ class SlowVoice(ScriptedTts):
     def release(self) -> None:
         self._may_speak.set()
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        async for chunk in super().speak(sentence):
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
+        async for chunk in super().speak(text, pace):
             await self._may_speak.wait()
             yield chunk
 
