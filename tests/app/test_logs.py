@@ -23,6 +23,7 @@ from telephony.journal import (
     NodePassed,
     RecordingRefused,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -146,9 +147,10 @@ EVENTS: list[tuple[CallEvent, str]] = [
         TurnTimed(TurnTimes(720, 180.04, 12, 60, 8)),
         (
             "turn.timed heard_silence_ms=980.0 endpointing_ms=720 transcription_ms=180.0 "
-            "dialogue_ms=12 voice_ms=60 line_ms=8"
+            "dialogue_ms=12 voice_ms=60 line_ms=8 classification_ms=0.0 ear_ms=0.0 prepared_ms=0.0"
         ),
     ),
+    (TalkedThrough("noise"), "talked.through why=noise"),
     (RecordingRefused(), "recording.refused"),
     (CallerIdentified(), "caller.identified"),
     (CallEnded(HungUp()), "call.ended outcome=HungUp"),
