@@ -11,21 +11,16 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from memory.breaker import Fault
+from memory.breaker import ProviderFailed
 
 Form = TypeVar("Form", bound=BaseModel)
 
 
-class LlmFailed(Exception):
+class LlmFailed(ProviderFailed):
     """The model gave nothing usable in time: away, refused, too slow, or not in the form asked for.
 
     The message says which model and why, for the log; it never holds the model's or the caller's words.
-    ``fault`` is what its breaker is told.
     """
-
-    def __init__(self, message: str, fault: Fault | None = None) -> None:
-        super().__init__(message)
-        self.fault = fault or Fault(reason=type(self).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from knowledge.llm import Asked, Form, LanguageModel, LlmFailed
 from memory.breaker import Attempt, Breakers, Fault
-from memory.provider_news import Failed, Stage, Switched, Tell, Why, nobody
+from memory.provider_news import Exhausted, Failed, Stage, Switched, Tell, Why, nobody
 
 SHARE = 0.6
 """What is left for the second model is enough for the smaller, quicker one."""
@@ -140,6 +140,7 @@ class _Request:
     def failure(self) -> LlmFailed:
         """Nobody answered."""
         self._switched("")
+        self._chain.tell(Exhausted(Stage.LLM))
         if isinstance(self.last, LlmFailed):
             return LlmFailed(f"no model answered; the last one to fail: {self.last}", self.last.fault)
         return LlmFailed(
