@@ -80,7 +80,7 @@ def _rows(file: Path, columns: Sequence[Column]) -> Iterator[Row]:
     except UnicodeDecodeError as exc:
         raise TableInvalid(f"{file}: not UTF-8; save the file as UTF-8") from exc
     for number, record in _READERS[file.suffix.lower()](file, text):
-        given = {_key(str(name)): value for name, value in record.items() if name is not None}
+        given = {_key(name): value for name, value in record.items()}
         cells: dict[str, str] = {}
         for column in columns:
             names = [_key(name) for name in (column.name, *column.also)]
