@@ -109,7 +109,10 @@ class RecordingRefused:
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentified:
-    """Identity was proven in this call, by whichever process; whose is not told."""
+    """Identity was proven in this call, by whichever process."""
+
+    customer_number: str = ""
+    """Whose; for who files the call, never for a log."""
 
 
 @dataclass(frozen=True, slots=True)
