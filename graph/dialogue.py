@@ -17,7 +17,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from graph.builder import CallGraph
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.reply import Awaited, HangUp, Listen, NodeRan, Reply, Say, StopRecording, Transfer
-from graph.state import CallState, TurnInput
+from graph.state import CallState, TransferReason, TurnInput
+from nodes.transfer import handover
 
 
 class Dialogue:
@@ -62,6 +63,11 @@ class Dialogue:
         """The state of ``call_id`` as last written; empty for a call that is not known."""
         snapshot = await self._compiled.aget_state(_thread(call_id))
         return cast("CallState", snapshot.values)
+
+    async def handover(self, call_id: str, reason: TransferReason) -> Transfer:
+        """What people are told when another than the dialogue passes ``call_id`` on, for ``reason``."""
+        state = await self.state(call_id)
+        return Transfer(**handover({**state, "transfer_reason": reason}))
 
     async def cut(self, call_id: str, cut: Mapping[str, str]) -> None:
         """Shorten the history of ``call_id`` to what was heard, when no further turn will."""
