@@ -10,6 +10,7 @@ from audio.tts import TextToSpeech
 from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
 from graph.heard import Heard
+from graph.safekeeping import StateAway
 from telephony.call import Call, CallId, Outcome, Transferred
 from telephony.journal import CallEnded, CallPassedOn, Journal
 from telephony.line import Line
@@ -52,7 +53,10 @@ class FrontDesk:
 
     async def hand_over(self, call: CallId, desk: str) -> Transferred:
         """What people at ``desk`` are to know of a caller whom an operator sends them."""
-        told = await self.dialogue.handover(call, "operator")
+        try:
+            told = await self.dialogue.handover(call, "operator")
+        except StateAway:  # he is sent all the same, and tells it himself
+            return Transferred(desk, "operator", "")
         return Transferred(desk, told.reason, told.summary, told.customer_number)
 
     async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
@@ -62,6 +66,10 @@ class FrontDesk:
     async def close(self, call: Call, outcome: Outcome) -> None:
         """The call is over: note it, free it, and forget what was not to be kept."""
         self.journal.note(call.id, CallEnded(outcome))
+        try:
+            state = await self.dialogue.state(call.id)
+        except StateAway:  # it was known nowhere, so this worker has written nothing of it
+            state = {}
         self.dialogue.release(call.id)
-        if (await self.dialogue.state(call.id)).get("recording") == "refused":
+        if state.get("recording") == "refused":
             await self.dialogue.forget(call.id)
