@@ -76,7 +76,7 @@ class AsteriskManager(_Concern):
     secret: SecretStr = Field(SecretStr(""), description="its secret; empty: no AMI")
     trunks: str = Field("trunk", description="PJSIP endpoints whose loss is an alarm, with commas between")
     handover_context: str = Field(
-        "hand-over", description="context in which the dialplan has queues and extensions by their names"
+        "operator", description="context that takes callers whom an operator sends to a queue or an extension"
     )
     longest_call_s: int = Field(1800, ge=1, description="a call that lasts longer is an alarm")
     longest_queue: int = Field(10, ge=0, description="a queue in which more callers wait is an alarm")

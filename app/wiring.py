@@ -174,7 +174,7 @@ async def open_agent(
         )
         await agi.start()
         stack.push_async_callback(agi.close)
-        monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address))
+        monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address), agi)
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
@@ -194,7 +194,9 @@ async def open_agent(
         )
 
 
-async def _monitor(settings: Settings, stack: AsyncExitStack, calls: CallBook, audio_address: str) -> Monitor:
+async def _monitor(
+    settings: Settings, stack: AsyncExitStack, calls: CallBook, audio_address: str, agi: AgiServer
+) -> Monitor:
     """Live calls, with AMI or without; neither waits for Asterisk."""
     given = settings.asterisk_manager
     link: AmiLink | None = None
@@ -208,6 +210,7 @@ async def _monitor(settings: Settings, stack: AsyncExitStack, calls: CallBook, a
         given.endpoints(),
         given.handover_context,
         Thresholds(given.longest_call_s, given.longest_queue),
+        taking_away=agi.taking_away,
     )
     await monitor.start()
     stack.push_async_callback(monitor.close)

@@ -54,9 +54,10 @@ class CallPassedOn:
 
 @dataclass(frozen=True, slots=True)
 class CallCameBack:
-    """Nobody took him: the dialogue goes on."""
+    """Nobody took him: the dialogue goes on, perhaps in another process than the one that passed him on."""
 
     why: Unreached
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Session:
             return NoAudio()
         match first:
             case NotReached(why):
-                self._note(CallCameBack(why))
+                self._note(CallCameBack(why, self._call))
             case _:
                 self._note(CallStarted(self._call))
         try:

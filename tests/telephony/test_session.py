@@ -505,7 +505,7 @@ async def test_what_was_keyed_over_the_notice_is_taken_when_it_ends_and_not_a_se
 async def test_who_comes_back_from_people_is_no_new_call() -> None:
     async with call(first=NotReached("no_answer")) as scene:
         await scene.phone.hears_the_agent_out()
-    assert scene.journal.events[0] == CallCameBack("no_answer")
+    assert scene.journal.events[0] == CallCameBack("no_answer", CALL)
     assert not any(isinstance(one, CallStarted) for one in scene.journal.events)
 
 
