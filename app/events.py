@@ -1,15 +1,15 @@
 """From what happens on calls to the events that other systems may have, and the commands that read them."""
 
-import asyncio
 import socket
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
+from redis.asyncio import Redis
 
-from app.calls import phase_of
 from app.settings import Settings, SettingsInvalid
 from memory import webhook
 from memory.event_stream import EventReader
@@ -26,8 +26,8 @@ from memory.events import (
     RecordingStopped,
     TurnTaken,
 )
-from memory.provider_news import News, Switched
-from memory.redis_connection import connect
+from memory.provider_news import ProviderNews, Switched
+from memory.redis_connection import READER_TIMEOUT_S, connect
 from telephony import journal
 from telephony.call import CallId
 from tools.call_backs import CallBack, CallBacks
@@ -64,6 +64,11 @@ class EventJournal:
         self._clock = clock
         self._calls: dict[CallId, _Call] = {}
 
+    @property
+    def open_calls(self) -> int:
+        """Calls of which something is still gathered."""
+        return len(self._calls)
+
     def note(self, call_id: CallId, event: journal.CallEvent) -> None:
         """Publish ``event``, or gather it for the event of its turn."""
         call = self._calls.setdefault(call_id, _Call(self._clock()))
@@ -80,9 +85,7 @@ class EventJournal:
             case journal.TurnTimed(times):
                 call.heard_silence_ms = times.heard_silence_ms
             case journal.CallerIdentified(customer_number):
-                self._publish(
-                    Identified(at=self._now(), call_id=call_id, customer_number=customer_number)
-                )
+                self._publish(Identified(at=self._now(), call_id=call_id, customer_number=customer_number))
             case journal.RecordingRefused():
                 self._publish(RecordingStopped(at=self._now(), call_id=call_id))
             case journal.CallPassedOn(to):
@@ -104,7 +107,7 @@ class EventJournal:
                     CallEnded(
                         at=self._now(),
                         call_id=call_id,
-                        outcome=phase_of(outcome),
+                        outcome=outcome.name,
                         turns=call.turns,
                         lasted_s=lasted_s,
                     )
@@ -156,10 +159,10 @@ class AnnouncedCallBacks:
         )
 
 
-def announce_switches(bus: Bus, now: Now) -> Callable[[News], None]:
+def announce_switches(bus: Bus, now: Now) -> Callable[[ProviderNews], None]:
     """A listener for the news of providers that publishes the switches among them."""
 
-    def tell(news: News) -> None:
+    def tell(news: ProviderNews) -> None:
         match news:
             case Switched(stage, left, taken, why, reason):
                 told = f"{why.value}: {reason}" if reason else why.value
@@ -179,7 +182,7 @@ async def follow(settings: Settings, group: str, *, from_the_beginning: bool, on
 
     ``once`` stops when there is nothing left. Raises ``SettingsInvalid`` when there is no Redis.
     """
-    async with connect(_address(settings), settings.redis.password.get_secret_value()) as redis:
+    async with _redis(settings) as redis:
         reader = EventReader(redis, group, socket.gethostname())
         await reader.join(from_the_beginning=from_the_beginning)
         while True:
@@ -195,9 +198,11 @@ async def send_to_webhook(settings: Settings, *, dead: bool, once: bool) -> int:
     """Deliver events to ``EVENTS_WEBHOOK_URL`` until stopped, or its dead letters once more."""
     given = settings.events
     if not given.webhook_url or not given.webhook_secret.get_secret_value():
-        raise SettingsInvalid("EVENTS_WEBHOOK_URL and EVENTS_WEBHOOK_SECRET: set both; they say where events go")
+        raise SettingsInvalid(
+            "EVENTS_WEBHOOK_URL and EVENTS_WEBHOOK_SECRET: set both: where events go, and signed how"
+        )
     async with (
-        connect(_address(settings), settings.redis.password.get_secret_value()) as redis,
+        _redis(settings) as redis,
         httpx.AsyncClient(timeout=WEBHOOK_TIMEOUT_S) as client,
     ):
         secret = given.webhook_secret.get_secret_value()
@@ -210,12 +215,13 @@ async def send_to_webhook(settings: Settings, *, dead: bool, once: bool) -> int:
             return 1 if failed else 0
         reader = EventReader(redis, webhook.GROUP, socket.gethostname())
         await reader.join(from_the_beginning=True)
-        while await webhook.deliver(reader, redis, receiver) or not once:
-            await asyncio.sleep(0)
-        return 0
+        while True:
+            if not await webhook.deliver(reader, redis, receiver) and once:
+                return 0
 
 
-def _address(settings: Settings) -> str:
-    if not settings.redis.address:
-        raise SettingsInvalid("REDIS_URL or REDIS_HOST: events are read from Redis; without it they are kept nowhere")
-    return settings.redis.address
+def _redis(settings: Settings) -> AbstractAsyncContextManager[Redis]:
+    given = settings.redis
+    if not given.address:
+        raise SettingsInvalid("REDIS_URL or REDIS_HOST: set one; without Redis no events are kept to be read")
+    return connect(given.address, given.password.get_secret_value(), READER_TIMEOUT_S)

@@ -282,6 +282,15 @@ class Redis(_Concern):
         return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
+class Events(_Concern):
+    """What other systems are told of calls, by way of Redis."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENTS_")
+
+    webhook_url: str = Field("", description="where `python -m app webhook` delivers them, as JSON by POST")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="signs what is delivered (HMAC-SHA256)")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All of them."""
@@ -300,6 +309,7 @@ class Settings:
     knowledge: Knowledge
     checkpoints: Checkpoints
     redis: Redis
+    events: Events
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

@@ -1,8 +1,9 @@
 """Events to a system that only knows HTTP: signed, retried, and kept when it refuses them for good.
 
 Each event is one POST of its JSON. ``Standardiste-Signature: t=SECONDS,v1=HEX`` is HMAC-SHA256, with the
-shared secret, over ``SECONDS.BODY``: the receiver computes it again and refuses old times, so that nobody else
-can send and nothing can be sent twice later. ``Standardiste-Event`` is the event's id, the same each time.
+shared secret, over ``SECONDS.BODY``: the receiver computes it again and refuses old times, so that nobody
+else can send and nothing can be sent twice later. ``Standardiste-Event`` is the event's id, the same each
+time.
 
 2xx is success. 408, 425, 429, 5xx and no answer are tried again, later each time; anything else will not get
 better and goes to the dead letters at once, like what failed ``attempts`` times. Dead letters are a stream of
@@ -47,6 +48,9 @@ class Retries:
         return min(self.first_s * 2.0 ** (attempt - 1), self.longest_s) * (1 - chance / 2)
 
 
+RETRIES = Retries()
+
+
 class Undeliverable(Exception):
     """The receiver will not have it; the message says why, and holds nothing of the event."""
 
@@ -67,7 +71,7 @@ class Webhook:
         url: str,
         secret: str,
         now: Callable[[], datetime],
-        retries: Retries = Retries(),
+        retries: Retries = RETRIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
