@@ -85,6 +85,31 @@ async def _evaluate(_: Settings, options: argparse.Namespace) -> int:
         raise CannotRun(str(exc)) from exc
 
 
+async def _events(settings: Settings, options: argparse.Namespace) -> int:
+    from app.events import follow
+
+    return await follow(settings, options.group, from_the_beginning=options.all, once=options.once)
+
+
+async def _webhook(settings: Settings, options: argparse.Namespace) -> int:
+    from app.events import send_to_webhook
+
+    return await send_to_webhook(settings, dead=options.dead, once=options.once)
+
+
+def _events_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--group", default="terminal", help="consumer group to read as (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="from the beginning, when the group is new")
+    parser.add_argument("--once", action="store_true", help="stop when there is nothing left")
+
+
+def _webhook_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dead", action="store_true", help="send what was refused for good once more, and stop"
+    )
+    parser.add_argument("--once", action="store_true", help="stop when there is nothing left")
+
+
 def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
     def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--folder", type=Path, default=Path(default), help="where to write (%(default)s)")
@@ -147,6 +172,20 @@ COMMANDS = (
         "python -m app evaluate intents tests/understanding/intents/tuning",
         _evaluate,
         _evaluate_arguments,
+    ),
+    Command(
+        "events",
+        "print what happens on calls, one line of JSON each, as another system would read it from Redis",
+        "REDIS_HOST=localhost python -m app events --group crm --all",
+        _events,
+        _events_arguments,
+    ),
+    Command(
+        "webhook",
+        "deliver what happens on calls to another system by signed POST, with retries",
+        "EVENTS_WEBHOOK_URL=https://crm.example/hook EVENTS_WEBHOOK_SECRET=… python -m app webhook",
+        _webhook,
+        _webhook_arguments,
     ),
     Command(
         "graph",
