@@ -36,7 +36,7 @@ from telephony.journal import (
     TurnTimed,
 )
 
-PACKAGES = ("app", "audio", "graph", "knowledge", "nodes", "prompts", "telephony", "tools")
+PACKAGES = ("app", "audio", "graph", "knowledge", "memory", "nodes", "prompts", "telephony", "tools")
 """Whose events are wanted; a test compares them with the folders."""
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from audio.endpointing import Expecting, Utterance
 from audio.pcm import BYTES_PER_MS, FRAME_MS, SAMPLE_RATE_HZ
 from audio.stt import Transcript
-from audio.tts import TtsFailed
+from audio.tts import Pace, TtsFailed
 
 
 class ScriptedStt:
@@ -66,6 +66,8 @@ class ScriptedTts:
         self._fails_after_chunks = fails_after_chunks
         self.asked: list[str] = []
         """Every sentence that was to be spoken."""
+        self.paces: list[Pace] = []
+        """At which pace each of them was."""
         self.finished: list[str] = []
         """Those that were spoken to the end: neither cancelled nor failed."""
 
@@ -74,21 +76,22 @@ class ScriptedTts:
         """``scripted``."""
         return "scripted"
 
-    def duration_ms(self, sentence: str) -> int:
-        """How long ``sentence`` is spoken: whole frames, one at least."""
-        return max(1, math.ceil(len(sentence) * self._ms_per_character / FRAME_MS)) * FRAME_MS
+    def duration_ms(self, text: str, pace: Pace = Pace.NORMAL) -> int:
+        """How long ``text`` is spoken: whole frames, one at least."""
+        return max(1, math.ceil(len(text) * self._ms_per_character / pace.speed / FRAME_MS)) * FRAME_MS
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
         """See :class:`audio.tts.TextToSpeech`. Others get their turn between chunks."""
-        self.asked.append(sentence)
-        sound = _tone(self.duration_ms(sentence))
+        self.asked.append(text)
+        self.paces.append(pace)
+        sound = _tone(self.duration_ms(text, pace))
         chunks = [sound[at : at + self._chunk_bytes] for at in range(0, len(sound), self._chunk_bytes)]
         for number, chunk in enumerate(chunks):
             await asyncio.sleep(0)
             self._fail_if_told(number)
             yield chunk
         self._fail_if_told(len(chunks))
-        self.finished.append(sentence)
+        self.finished.append(text)
 
     def _fail_if_told(self, chunks_spoken: int) -> None:
         if chunks_spoken == self._fails_after_chunks:

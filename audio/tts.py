@@ -5,7 +5,8 @@ Adapters live in ``audio/providers``; the in-memory twin is ``audio.scripted.Scr
 
 import re
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from enum import StrEnum
+from typing import Final, Protocol
 
 
 class TtsFailed(Exception):
@@ -15,6 +16,23 @@ class TtsFailed(Exception):
     """
 
 
+class Pace(StrEnum):
+    """How fast the caller wants to be spoken to."""
+
+    NORMAL = "normal"
+    SLOW = "slow"
+    """He asked for it, or writes down what he hears."""
+
+    @property
+    def speed(self) -> float:
+        """Times the voice's own speed: what a provider's speed setting takes."""
+        return SLOW_SPEED if self is Pace.SLOW else 1.0
+
+
+SLOW_SPEED: Final = 0.8
+"""A fifth slower: plainly noticed, and not yet a drawl that mocks (ElevenLabs ends at 0.7)."""
+
+
 class TextToSpeech(Protocol):
     """Speaks one sentence. Stateless: one instance serves every call."""
 
@@ -22,8 +40,8 @@ class TextToSpeech(Protocol):
     def name(self) -> str:
         """Which voice this is, for the journal and the terminal: ``espeak-ng:fr``."""
 
-    def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        """Sound of ``sentence``: signed 16-bit mono at 8 kHz, in chunks of any even size, as made.
+    def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
+        """Sound of ``text``, one sentence, at ``pace``: signed 16-bit mono, 8 kHz, in even chunks, as made.
 
         Closing it (``aclose``) cancels the synthesis. Never blocks the event loop.
         Raises :class:`TtsFailed`, possibly after some chunks.

@@ -39,6 +39,13 @@ class Handover(TypedDict):
     """Empty unless identity was proven in this call."""
 
 
+class SpokenTo(TypedDict):
+    """How the caller wants to be spoken to, until he says otherwise."""
+
+    pace: Literal["normal", "slow"]
+    louder: bool
+
+
 class TurnInput(TypedDict, total=False):
     """What enters the graph: the caller's turn as a human message.
 
@@ -98,6 +105,8 @@ class CallState(TurnInput, total=False):
     # the end
     transfer_reason: TransferReason
     """Why the caller is to be put through, set by whoever sends him to ``transfer``."""
+    manner: SpokenTo
+    """How the caller asked to be spoken to; absent until he does."""
     recording: Literal["", "refused"]
     """The caller said that he does not want to be recorded."""
     ended: Literal["", "transfer", "goodbye"]

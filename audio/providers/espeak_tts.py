@@ -27,7 +27,7 @@ import numpy as np
 
 from audio.pcm import FRAME_BYTES, SAMPLE_RATE_HZ, resample
 from audio.providers import ProviderUnavailable
-from audio.tts import TtsFailed
+from audio.tts import Pace, TtsFailed
 
 CHUNK_BYTES = 5 * FRAME_BYTES
 """100 ms: few wake-ups of the event loop, and small enough to drop at once."""
@@ -36,6 +36,9 @@ SPEECH_LEVEL_DBFS = -23.0
 """Level of active speech on the line, RMS below full scale: within the -26 to -20 dBFS of healthy
 telephone speech (ITU-T P.56 measures it, -26 is nominal), with room above for espeak-ng's peaks, which
 are 17 dB over its RMS (measured)."""
+
+SLOWEST_WPM = 80
+"""espeak-ng's own lower bound; 450 is the upper one."""
 
 _CALIBRATION = "Bonjour, je suis l'assistante vocale."
 _SAFE_PATH_BYTES = 120
@@ -170,7 +173,7 @@ class EspeakTts:
         ``library_path`` and ``data_path`` name another installation than the wheel's or the system's.
         Raises :class:`audio.providers.ProviderUnavailable` when espeak-ng, its data or the voice is missing.
         """
-        if not 80 <= words_per_minute <= 450:  # espeak-ng's own range
+        if not SLOWEST_WPM <= words_per_minute <= 450:  # espeak-ng's own range
             raise ValueError(f"espeak-ng speaks 80 to 450 words per minute, not {words_per_minute}")
         self._voice = voice
         self._words_per_minute = words_per_minute
@@ -179,26 +182,31 @@ class EspeakTts:
         self._library.check_voice(voice)
         # One gain per voice, not per sentence: a short "Oui." is not to be as loud as a long sentence.
         self._gain = 1.0
-        self._gain = _gain_to(SPEECH_LEVEL_DBFS, self._sound(_CALIBRATION, threading.Event()))
+        self._gain = _gain_to(
+            SPEECH_LEVEL_DBFS, self._sound(_CALIBRATION, words_per_minute, threading.Event())
+        )
 
     @property
     def name(self) -> str:
         """``espeak-ng:fr``."""
         return f"espeak-ng:{self._voice}"
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
         """See :class:`audio.tts.TextToSpeech`: chunks of at most 100 ms."""
+        words_per_minute = max(SLOWEST_WPM, round(self._words_per_minute * pace.speed))
         stop = threading.Event()
         loop = asyncio.get_running_loop()
         try:
-            sound = await loop.run_in_executor(self._library.worker, self._sound, sentence, stop)
+            sound = await loop.run_in_executor(
+                self._library.worker, self._sound, text, words_per_minute, stop
+            )
         finally:
             stop.set()
         for start in range(0, len(sound), CHUNK_BYTES):
             yield sound[start : start + CHUNK_BYTES]
 
-    def _sound(self, sentence: str, stop: threading.Event) -> bytes:
-        raw = self._library.synthesise(sentence, self._voice, self._words_per_minute, stop)
+    def _sound(self, text: str, words_per_minute: int, stop: threading.Event) -> bytes:
+        raw = self._library.synthesise(text, self._voice, words_per_minute, stop)
         if not raw or stop.is_set():
             return b""
         samples = np.frombuffer(resample(raw, self._library.rate_hz, SAMPLE_RATE_HZ), "<i2") * self._gain

@@ -13,6 +13,7 @@ from app.monitor import Monitor
 from app.wiring import Agent
 from audio.endpointing import Expecting, Utterance
 from audio.stt import Transcript
+from audio.tts import Pace
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
 from knowledge.retriever import ListRetriever, Retriever
@@ -54,7 +55,7 @@ class MuteVoice:
 
     name = "none"
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
         yield b""
 
 

@@ -4,7 +4,7 @@ from audio.endpointing import Expecting, Utterance
 from audio.pcm import FRAME_BYTES, duration_ms
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
-from audio.tts import TtsFailed
+from audio.tts import Pace, TtsFailed
 
 UTTERANCE = Utterance(bytes(3200), started_ms=1000, ended_ms=1200)
 
@@ -42,6 +42,15 @@ async def test_the_voice_speaks_as_long_as_the_sentence_is() -> None:
     assert {len(chunk) for chunk in chunks} == {5 * FRAME_BYTES}
     assert any(b"".join(chunks))  # a tone, not silence
     assert voice.asked == voice.finished == ["Bonjour à tous"]
+
+
+async def test_spoken_slowly_a_sentence_takes_longer() -> None:
+    voice = ScriptedTts(ms_per_character=50)
+    sound = b"".join([chunk async for chunk in voice.speak("Bonjour à tous", Pace.SLOW)])
+    assert (
+        duration_ms(sound) == voice.duration_ms("Bonjour à tous", Pace.SLOW) == 880
+    )  # 700 / 0.8, whole frames
+    assert voice.paces == [Pace.SLOW]
 
 
 async def test_an_empty_sentence_still_takes_one_frame() -> None:

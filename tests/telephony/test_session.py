@@ -13,6 +13,7 @@ from audio.endpointing import Expecting, TurnTiming, Utterance
 from audio.pcm import FRAME_MS, SILENCE_FRAME
 from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
+from audio.tts import Pace
 from audio.vad import EnergyDetector
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
@@ -125,8 +126,8 @@ class SlowVoice(ScriptedTts):
     def release(self) -> None:
         self._may_speak.set()
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        async for chunk in super().speak(sentence):
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
+        async for chunk in super().speak(text, pace):
             await self._may_speak.wait()
             yield chunk
 
@@ -404,9 +405,13 @@ class BrokenDialogue(Dialogue):
     """Raises what nobody foresaw."""
 
     async def turn(
-        self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
+        self,
+        call_id: str,
+        heard: Heard,
+        cut: Mapping[str, str] | None = None,
+        confirmed: asyncio.Event | None = None,
     ) -> AsyncGenerator[Reply, None]:
-        async for reply in super().turn(call_id, heard, cut):
+        async for reply in super().turn(call_id, heard, cut, confirmed):
             raise RuntimeError("nobody foresaw this")
             yield reply
 

@@ -11,6 +11,7 @@ import pytest
 from audio.pcm import duration_ms
 from audio.providers import ProviderUnavailable
 from audio.providers.espeak_tts import CHUNK_BYTES, SPEECH_LEVEL_DBFS, EspeakTts
+from audio.tts import Pace
 from tests.audio.wear import level, sound_of
 
 SENTENCE = "Bonjour, votre contrat vaut quarante-cinq mille euros."
@@ -52,6 +53,18 @@ async def test_a_faster_voice_takes_less_time() -> None:
     slow = await sound_of(EspeakTts(words_per_minute=120).speak(SENTENCE))
     fast = await sound_of(EspeakTts(words_per_minute=240).speak(SENTENCE))
     assert len(fast) < 0.7 * len(slow)
+
+
+async def test_who_asks_for_it_is_spoken_to_more_slowly() -> None:
+    voice = EspeakTts()
+    usual, slow = await sound_of(voice.speak(SENTENCE)), await sound_of(voice.speak(SENTENCE, Pace.SLOW))
+    assert len(slow) > 1.1 * len(usual)
+
+
+async def test_the_slowest_voice_cannot_be_slower() -> None:
+    voice = EspeakTts(words_per_minute=80)
+    usual, slow = await sound_of(voice.speak(SENTENCE)), await sound_of(voice.speak(SENTENCE, Pace.SLOW))
+    assert len(slow) == pytest.approx(len(usual), abs=400)
 
 
 async def test_voices_that_speak_at_once_do_not_mix() -> None:
