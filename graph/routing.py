@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from langgraph.graph import END
 
-from graph.skill import caller_turn, has_taken_a_turn, heard_as
+from graph.skill import LAST_TURN, MAX_TURNS, caller_turn, has_taken_a_turn, heard_as, turns_taken
 from graph.state import CallState
 
 
@@ -24,13 +24,16 @@ def entry(state: CallState) -> str:
     """
     if not state.get("greeted"):
         return "greet"
+    taken = turns_taken(state)
+    if taken >= LAST_TURN:
+        return "goodbye"
     match heard_as(state):
         case "resumed":
             return _where_it_broke_off(state)
         case "not_reached":
             return "transfer"
     caller = caller_turn(state)
-    if caller is None or caller.quiet:
+    if caller is None or caller.quiet or taken == MAX_TURNS:
         return "repair"
     return "classify"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from graph.skill import HUMAN_KEY, Caller, Described, caller_turn
 from graph.state import Awaiting, CallState, CallUpdate
+from knowledge.acts import Act, act
 from knowledge.intents import IntentClassifier
 from knowledge.retriever import ANSWERABLE, Retriever
 from knowledge.wishes import refuses_recording
@@ -55,6 +56,15 @@ class Classify:
             return {"goto": "transfer", "transfer_reason": "asked"}
         if refuses_recording(caller.text):
             return {"goto": "greet"}
+        match None if caller.keyed else act(caller.text):
+            case None:
+                pass
+            case Act.STOP_RECORDING:
+                return {"goto": "greet"}
+            case Act.CALL_BACK:
+                return {"goto": "transfer", "transfer_reason": "asked"}
+            case _:
+                return {"goto": "care"}
         answers = awaiting is not None and self._is_answer(awaiting, caller)
         if awaiting and answers and awaiting["form"] != "open":
             return self._back_to(awaiting, caller)

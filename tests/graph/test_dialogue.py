@@ -345,7 +345,7 @@ async def test_two_turns_of_one_call_never_run_at_once() -> None:
     await call.begins()
     await asyncio.gather(call.says("quels sont vos horaires"), call.says("vos horaires le samedi"))
     history = (await call.dialogue.state(call.call_id))["messages"]
-    assert [message.type for message in history[3:]] == ["human", "ai", "ai", "human", "ai"]
+    assert [message.type for message in history[3:]] == ["human", "ai", "ai", "human", "ai", "ai"]
 
 
 async def test_calls_do_not_share_their_state() -> None:
