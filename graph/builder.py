@@ -16,7 +16,7 @@ ever an end state.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Protocol
@@ -34,7 +34,7 @@ from knowledge.intents import IntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
 from nodes.authenticate import Authenticate
-from nodes.care import Care
+from nodes.care import ACTS, Care
 from nodes.claims import Claims
 from nodes.classify import Classify
 from nodes.contract import Contract
@@ -115,19 +115,17 @@ def build_graph(services: Services) -> CallGraph:
     _refuse_duplicates([skill.intent for skill in menu])
     personal_names = [skill.name for skill in personal]
     open_names = [skill.name for skill in open_]
-    classify = Classify(services.classifier, services.retriever, menu, frozenset(personal_names))
+    classify = Classify(services.classifier, services.retriever, menu, frozenset(personal_names), ACTS)
 
     graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
 
     def speaking(name: str, station: Station) -> Node:
         return _speaking(name, station, services.people_away)
 
-    def add(name: str, node: Node, *leads_to: str) -> None:
+    def add(name: str, node: Node, *leads_to: str, behind_gate: Sequence[str] = ()) -> None:
         graph.add_node(name, node)
-        if leads_to == (END,):
-            graph.add_edge(name, END)
-        else:
-            graph.add_conditional_edges(name, _inline(routing.leaving(name, leads_to)), list(leads_to))
+        router = routing.leaving(name, leads_to, behind_gate)
+        graph.add_conditional_edges(name, _inline(router), list(leads_to))
 
     graph.add_conditional_edges(
         START, _inline(routing.entry), ["greet", "classify", "repair", "transfer", "goodbye"]
@@ -137,9 +135,10 @@ def build_graph(services: Services) -> CallGraph:
     add("authenticate", speaking("authenticate", authenticate), *personal_names, "transfer", END)
     takes_up = ["authenticate", *open_names, END]  # the second request of one breath
     for private in personal:
-        add(private.name, speaking(private.name, _identified(private, services.gate)), *takes_up)
+        node = speaking(private.name, _identified(private, services.gate))
+        add(private.name, node, *takes_up, behind_gate=personal_names)
     for skill in open_:
-        add(skill.name, speaking(skill.name, skill), *takes_up)
+        add(skill.name, speaking(skill.name, skill), *takes_up, behind_gate=personal_names)
     add("repair", speaking("repair", Repair()), "transfer", "goodbye", END)
     return graph
 

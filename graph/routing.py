@@ -4,7 +4,7 @@ Nodes name the next node in ``goto``; what they may name is checked here against
 drawn. Personal skills are behind ``authenticate`` and nowhere else: no other router can name them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from langgraph.graph import END
 
@@ -50,11 +50,18 @@ def _where_it_broke_off(state: CallState) -> str:
             return "repair"
 
 
-def leaving(node: str, successors: Sequence[str]) -> Callable[[CallState], str]:
-    """The router behind ``node``: where ``goto`` says, if an edge leads there; without it the turn ends."""
+def leaving(
+    node: str, successors: Sequence[str], behind_gate: Collection[str] = ()
+) -> Callable[[CallState], str]:
+    """The router behind ``node``: where ``goto`` says, if an edge leads there; without it the turn ends.
+
+    What lies ``behind_gate`` is reached through ``authenticate``, whoever names it.
+    """
 
     def follow(state: CallState) -> str:
         target = state.get("goto") or END
+        if target in behind_gate:
+            target = "authenticate"
         if target not in successors:
             raise WrongTurn(f"{node} named {target!r}; it can only lead to {', '.join(successors)}")
         return target

@@ -39,7 +39,8 @@ _QUESTION = re.compile(r"[^.!?…]+\?.*", re.DOTALL)
 """A question, and what was said behind it to help (« Vous pouvez aussi dire : le dernier. »)."""
 
 _CHANGES_HIS_MIND = re.compile(
-    r"\b(?:en fait|finalement|plut[oô]t|laissez tomber|laisse tomber|tant pis|oubliez|juste|non)\b", re.IGNORECASE
+    r"\b(?:en fait|finalement|plut[oô]t|laissez tomber|laisse tomber|tant pis|oubliez|juste|non)\b",
+    re.IGNORECASE,
 )
 
 _NOT_THE_CALLERS = frozenset({"begins", "resumed", "not_reached"})
@@ -197,7 +198,7 @@ def is_new_request(state: CallState, caller: Caller) -> bool:
 
 
 def asked(state: CallState) -> str:
-    """The words that an open skill answers: the request that is taken up, or what the caller has just said."""
+    """The words that an open skill answers: the request that is taken up, or what the caller just said."""
     caller = caller_turn(state)
     return state.get("taken_up", "") or (caller.text if caller is not None else "")
 
@@ -229,15 +230,17 @@ def request_served(state: CallState, speak: Speak, by: str) -> CallUpdate:
         return {
             **served,
             "queued": later,
-            "goto": following["goto"],
-            "pending": following["pending"],
-            "request": following["request"],
-            "taken_up": following["request"],
+            "goto": following["node"],
+            "pending": following["node"],
+            "request": following["said"],
+            "taken_up": following["said"],
+            "act": following["act"],
         }
     awaiting, question_again = state.get("awaiting"), last_question(state)
     if _was_a_parenthesis(state, by) and question_again:
-        speak(load("common").say("back_to", question=question_again))
-        return {**served, "topic": state.get("topic", ""), "awaiting": awaiting}
+        again = question_again[0].lower() + question_again[1:]
+        speak(load("common").say("back_to", question=again))
+        return {"misses": 0, "awaiting": awaiting}
     speak(load("common").say("more" if answered else "anything_else", nth=answered - 1))
     return {**served, "pending": "", "request": "", "awaiting": question("goodbye", "more", "open")}
 

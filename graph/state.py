@@ -44,14 +44,14 @@ class Awaiting(TypedDict):
 
 
 class Request(TypedDict):
-    """One of the caller's requests, ready to be taken up: the fields that ``classify`` would set for it."""
+    """Something the caller asked for in the same breath as something else."""
 
-    goto: str
-    """The node that takes it; ``authenticate`` for what is personal."""
-    pending: str
-    """The personal skill behind ``authenticate``; empty otherwise."""
-    request: str
-    """The caller's words that made it."""
+    node: str
+    """The node that serves it."""
+    said: str
+    """His words for it."""
+    act: str
+    """One of :class:`knowledge.acts.Act`, or empty."""
 
 
 class Spoken(TypedDict):
@@ -120,8 +120,10 @@ class CallState(TurnInput, total=False):
     """The node that waits until identity is proven."""
     request: str
     """The caller's words that made the pending request: they may hold the claim's number."""
+    act: str
+    """What the caller's words of this turn do (:class:`knowledge.acts.Act`); empty when nothing special."""
     queued: list[Request]
-    """Requests of the same breath that are taken up once the first is served."""
+    """Requests that wait until the one before them is served: « mon contrat, et aussi vos horaires »."""
     taken_up: str
     """The caller's words that the node of this moment answers, when they are not his last ones."""
     about: str

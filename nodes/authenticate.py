@@ -15,7 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from graph.skill import Caller, Speak, caller_turn, is_new_request, offer_adviser, open_question, question, sure
+from graph.skill import (
+    Caller,
+    Speak,
+    caller_turn,
+    is_new_request,
+    offer_adviser,
+    open_question,
+    question,
+    sure,
+)
 from graph.state import Awaiting, CallState, CallUpdate, Form
 from knowledge.wishes import takes_leave
 from prompts import load
@@ -45,7 +54,8 @@ _WILL_NOT_SAY = re.compile(
     re.IGNORECASE,
 )
 _LEAVES_IT = re.compile(
-    r"\b(?:laisse[rz]? tomber|tant pis|annule[rz]?|oublie[rz]|peu importe|pas la peine|autre chose)\b", re.IGNORECASE
+    r"\b(?:laisse[rz]? tomber|tant pis|annule[rz]?|oublie[rz]|peu importe|pas la peine|autre chose)\b",
+    re.IGNORECASE,
 )
 
 
@@ -163,7 +173,7 @@ class Authenticate:
         number = self._number(caller)
         words = load(self.name)
         if born is not None:  # and perhaps the number again, corrected, in the same breath
-            corrected = number if number is not None and not caller.keyed else None
+            corrected = None if caller.keyed or number == f"{born:%d%m%Y}" else number
             return await self._prove(state, speak, corrected or state.get("given_number", ""), born)
         if number is not None:  # "non, c'est le…": what was read back was wrong
             speak(words.say("corrected_number", number=_as_written(number)))
@@ -213,13 +223,13 @@ class Authenticate:
             case Locked():
                 return {**_to_people(), "refusals": MAX_FAILURES}
             case Refused():
-                return self._refused(state, speak, "refused", {"tried_number": number, **self._asks("number")})
+                return self._refused(
+                    state, speak, "refused", {"tried_number": number, **self._asks("number")}
+                )
 
     # level 2
 
-    async def _known(
-        self, state: CallState, speak: Speak, caller: Caller, identity: Identity
-    ) -> CallUpdate:
+    async def _known(self, state: CallState, speak: Speak, caller: Caller, identity: Identity) -> CallUpdate:
         """Identified already: pass on, or raise the proof to what the request needs."""
         pending = state.get("pending", "")
         if open_question(state, self.name) == "third_item" and not is_new_request(state, caller):
@@ -247,7 +257,9 @@ class Authenticate:
         cannot = not caller.keyed and (_cannot(caller) or spoken.yes_no(caller.text) is False)
         if cannot or _LEAVES_IT.search(caller.text):
             return {
-                **offer_adviser(state, speak, load(self.name), "without_third_item", "adviser_needed", "contract"),
+                **offer_adviser(
+                    state, speak, load(self.name), "without_third_item", "adviser_needed", "contract"
+                ),
                 "wants_level": 0,
             }
         return self._missed(state, speak, "third_item")

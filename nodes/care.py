@@ -26,6 +26,7 @@ from graph.skill import (
     offer_adviser,
     open_question,
     question,
+    request_served,
 )
 from graph.state import Awaiting, CallState, CallUpdate, SpokenTo, TransferReason
 from knowledge.acts import Act, act
@@ -33,6 +34,9 @@ from prompts import Line, load
 from tools import spoken
 
 MAX_INSULTS = 2
+
+ACTS: dict[Act, str] = dict.fromkeys(Act, "care") | {Act.STOP_RECORDING: "greet", Act.CALL_BACK: "transfer"}
+"""Which node meets each act; for ``classify``."""
 
 _NOT_REPEATED = frozenset(
     {
@@ -48,13 +52,13 @@ _NOT_REPEATED = frozenset(
 )
 """Courtesies that a repetition is shorter without."""
 
-_LANGUAGES: dict[str, frozenset[str]] = {
-    "english": frozenset("hello english speak help please my the is you insurance claim anyone".split()),
-    "spanish": frozenset("hola habla hablan espagnol español espanol ayuda necesito usted tiene quiero".split()),
-    "german": frozenset("guten tag sprechen deutsch allemand ich bitte hilfe sie brauche".split()),
-    "italian": frozenset("buongiorno parla parlate italiano italien aiuto vorrei sono ho bisogno".split()),
-    "portuguese": frozenset("bom dia fala portugues português portugais ajuda preciso obrigado".split()),
-    "arabic": frozenset("salam arabe marhaba".split()),
+_LANGUAGES: dict[str, re.Pattern[str]] = {
+    "english": re.compile(r"\b(?:hello|english|speak|help|please|my|the|is|you|insurance|claim|anyone)\b"),
+    "spanish": re.compile(r"\b(?:hola|hablan?|espa[nñ]ol|espagnol|ayuda|necesito|usted|tiene|quiero)\b"),
+    "german": re.compile(r"\b(?:guten|tag|sprechen|deutsch|allemand|ich|bitte|hilfe|sie|brauche)\b"),
+    "italian": re.compile(r"\b(?:buongiorno|parl[ao]|parlate|italiano?|italien|aiuto|vorrei|bisogno)\b"),
+    "portuguese": re.compile(r"\b(?:bom|fala|portugu[eê]s|portugais|ajuda|preciso|obrigado)\b"),
+    "arabic": re.compile(r"\b(?:sal[aâ]m|arabe|marhaba)\b"),
 }
 
 _DATA: dict[str, re.Pattern[str]] = {
@@ -113,6 +117,11 @@ class Care:
             case Act.MY_DATA:
                 key = next((key for key, form in _DATA.items() if form.search(asked(state))), "data")
                 self._say(speak, key)
+                awaiting = state.get("awaiting")
+                if awaiting is None or awaiting["form"] == "open" or awaiting["by"] == "authenticate":
+                    return request_served(state, speak, self.name)
+            case Act.HOLD_ON if open_question(state, "transfer") == "choice":
+                return {"goto": "transfer", "awaiting": state.get("awaiting")}  # « patientons »
             case Act.HOLD_ON:
                 self._say(speak, "hold_on")
                 return {"awaiting": state.get("awaiting")}
@@ -156,7 +165,12 @@ class Care:
             case None:
                 misses = state.get("misses", 0) + 1
                 if misses >= MAX_INSULTS:
-                    return {"goto": "transfer", "transfer_reason": "emergency", "topic": "claims", "misses": 0}
+                    return {
+                        "goto": "transfer",
+                        "transfer_reason": "emergency",
+                        "topic": "claims",
+                        "misses": 0,
+                    }
                 self._say(speak, "declare_missed")
                 return {"awaiting": question(self.name, "declare", "yes_no"), "misses": misses}
 
@@ -217,6 +231,7 @@ def _agrees(caller: Caller) -> bool | None:
 
 
 def _language(text: str) -> str:
-    said = set(re.findall(r"\w+", text.lower()))
-    likeliest = max(_LANGUAGES, key=lambda language: len(_LANGUAGES[language] & said))
-    return likeliest if _LANGUAGES[likeliest] & said else "english"
+    """The language of most of its words, or the one that it names; English when nothing tells."""
+    found = {language: len(form.findall(text.lower())) for language, form in _LANGUAGES.items()}
+    likeliest = max(found, key=lambda language: found[language])
+    return likeliest if found[likeliest] else "english"

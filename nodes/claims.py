@@ -40,7 +40,9 @@ _ASPECTS: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
     ),
     (
         "documents",
-        re.compile(r"\b(?:documents?|pieces?|papiers?|manque\w*|photos?|devis|factures?|justificatifs?|complet)\b"),
+        re.compile(
+            r"\b(?:documents?|pieces?|papiers?|manque\w*|photos?|devis|factures?|justificatifs?|complet)\b"
+        ),
     ),
 )
 
@@ -106,7 +108,7 @@ class Claims:
         misses = state.get("misses", 0) + 1 if again else 0
         if misses >= MAX_MISSES:
             return {"misses": 0, "goto": "transfer", "transfer_reason": "not_understood", "topic": self.name}
-        speak(load(self.name).say("ask_number", count=str(len(among)), claims=listed))
+        speak(load(self.name).say("ask_number", nth=int(again), count=str(len(among)), claims=listed))
         return {**self._asks(), "misses": misses}
 
     def _asks(self) -> CallUpdate:
@@ -211,8 +213,8 @@ def _meant(state: CallState, caller: Caller, claims: Sequence[Claim]) -> Sequenc
         return (fitting or claims)[-1:]
     if fitting:
         return fitting
-    if (place := choices.ordinal(said, min(len(claims), MAX_SPOKEN))) is not None:
-        return [claims[place]]
+    if (nth := choices.ordinal(said, min(len(claims), MAX_SPOKEN))) is not None:
+        return [claims[nth]]
     if open_question(state, "claims") or not about or _aspect(said) is None:
         return []
     return [claim for claim in claims if claim.number == about]  # « et l'expert, il passe quand ? »

@@ -27,7 +27,7 @@ MAX_SPOKEN = 3
 MAX_MISSES = 3
 
 TAX_YEARS = 8
-"""Age of a contract after which withdrawals are taxed less (article 125-0 A of the Code général des impôts)."""
+"""Age of a contract after which withdrawals are taxed less (Code général des impôts, article 125-0 A)."""
 
 SHORT_WORDS = 6
 """An answer to "lequel ?" is a few words; a longer sentence holds another request."""
@@ -38,7 +38,7 @@ _ASPECTS: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
     (
         "order",
         re.compile(
-            r"\b(?:retirer|rachat|racheter|debloquer|recuperer|sortir|cloturer|resilier|virer|transferer l argent)\b"
+            r"\b(?:retirer|rachat|racheter|debloquer|recuperer|sortir|cloturer|resilier|virer)\b"
             r"|\b(?:changer|modifier|ajouter|enlever|remplacer|mettre a jour)\b.*"
             r"\b(?:beneficiaires?|clause|adresse|rib|iban|banque|coordonnees|versements?|prelevement)\b"
             r"|\b(?:augmenter|diminuer|baisser|arreter|suspendre|faire)\b.*\b(?:versements?|prelevements?)\b"
@@ -48,7 +48,8 @@ _ASPECTS: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
     (
         "payments",
         re.compile(
-            r"\b(?:versements?|prelevements?|cotisations?|mensualites?|primes?|je (?:verse|paie|paye|cotise))\b"
+            r"\b(?:versements?|prelevements?|cotisations?|mensualites?|primes?)\b"
+            r"|\bje (?:verse|paie|paye|cotise)\b"
             r"|\bcombien (?:je )?(?:verse|paie|paye|cotise)\b|\b(?:preleve|verse|prelevez)s?\b"
         ),
     ),
@@ -78,7 +79,7 @@ class Contract:
         return caller.keyed or _says_which(caller.text) or len(caller.text.split()) <= SHORT_WORDS
 
     async def __call__(self, state: CallState, speak: Speak, identity: Identity) -> CallUpdate:
-        """Say what was asked of the contract that is meant, or ask which. Raises ``BackofficeUnavailable``."""
+        """Say what was asked of the contract that is meant, or ask. Raises ``BackofficeUnavailable``."""
         words = load(self.name)
         said = _said(state)
         asked_which = open_question(state, self.name).startswith("which")
@@ -103,7 +104,7 @@ class Contract:
         if aspect == "total":
             return self._total(state, speak, offered)
         if not meant:
-            return self._ask_which(state, speak, offered, aspect, again=asked_which)
+            return self._ask_which(state, speak, offered, aspect, asked_which)
         for held in meant[:MAX_SPOKEN]:
             await self._tell(speak, held, aspect, identity)
         about = meant[0].number if len(meant) == 1 else ""
@@ -112,7 +113,12 @@ class Contract:
     # which one
 
     def _ask_which(
-        self, state: CallState, speak: Speak, offered: Sequence[ContractRecord], aspect: Aspect, *, again: bool
+        self,
+        state: CallState,
+        speak: Speak,
+        offered: Sequence[ContractRecord],
+        aspect: Aspect,
+        again: bool,
     ) -> CallUpdate:
         misses = state.get("misses", 0) + 1 if again else 0
         if misses >= MAX_MISSES:
@@ -288,8 +294,8 @@ def _meant(
     about = state.get("about", "")
     if choices.means_other(said) and about and len(offered) == 2:
         return [held for held in offered if held.number != about]
-    if (place := choices.ordinal(said, len(offered))) is not None:
-        return [offered[place]]
+    if (nth := choices.ordinal(said, len(offered))) is not None:
+        return [offered[nth]]
     by_name = choices.named(said, [held.product for held in offered])
     if len(by_name) == 1:
         return [offered[by_name[0]]]

@@ -7,11 +7,17 @@ After a line that broke off only questions are said again, never answers: those 
 ``authenticate``, which this node is not.
 """
 
+import re
 from dataclasses import dataclass
 
 from graph.skill import MAX_TURNS, Speak, caller_turn, heard_as, last_question, turns_taken
 from graph.state import CallState, CallUpdate
 from prompts import load
+
+_GREETING = re.compile(
+    r"(?:(?:bonjour|bonsoir|all[oô]|salut|oui|madame|monsieur|euh|alors|vous m'entendez)[ ,.!?]*)+",
+    re.IGNORECASE,
+)
 
 MAX_MISSES = 3
 MAX_SILENCES = 3
@@ -33,6 +39,9 @@ class Repair:
         caller = caller_turn(state)
         if caller is None or caller.quiet:
             return self._nobody_spoke(state, speak)
+        if _GREETING.fullmatch(caller.text) and not state.get("awaiting"):
+            speak(load(self.name).say("greeted"))
+            return {"misses": state.get("misses", 0)}
         misses = state.get("misses", 0) + 1
         if misses >= MAX_MISSES:
             return {"misses": 0, "goto": "transfer", "transfer_reason": "not_understood"}

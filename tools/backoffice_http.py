@@ -3,7 +3,7 @@
 =============================================  ============================================================
 ``POST /identity``                             ``{"number", "birth_date"}`` → customer, 404
 ``POST /holder``                               ``{"number"}`` → ``{"customer_number"}``, 404
-``POST /customers/{customer_id}/confirmation`` ``{"kind", "value"}`` → ``{"customer_number", "confirmed"}``, 404
+``POST /customers/{customer_id}/confirmation`` ``{"kind", "value"}`` → ``{…, "confirmed"}``, 404
 ``GET /customers/{customer_id}``               customer
 ``GET /customers/{customer_id}/claims``        list of claims
 ``GET /contracts/{customer_id}``               list of contracts, [] or 404 when there is none
@@ -52,7 +52,7 @@ from tools.models import (
 MAX_CONNECTIONS = 20
 """Open connections to the API per process; beyond it requests wait within their time."""
 
-ASKED_AGAIN = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
+ASKED_AGAIN = frozenset({502, 503, 504})
 """A gateway's answers, not the API's own: the next attempt may reach another server behind it."""
 
 _Answer = TypeVar("_Answer")
@@ -67,7 +67,6 @@ class _Holder:
 class _Confirmation:
     customer_number: str
     confirmed: bool
-
 
 
 _CUSTOMER = TypeAdapter(Customer)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from knowledge.french import fold
+from tools.numerals import words as words_of
 from tools.written import MONTHS
 
 _ORDINALS: tuple[re.Pattern[str], ...] = (
@@ -19,20 +19,28 @@ _ORDINALS: tuple[re.Pattern[str], ...] = (
 )
 _LAST = re.compile(r"\bdernier[es]?\b")
 _A_LAST_THING = re.compile(r"\bdernier[es]? (?:versement|paiement|prelevement|fois|releve|courrier|appel)\b")
-_A_FIRST_OF = re.compile(r"\bpremier (?:janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre)\b")
+_A_FIRST_OF = re.compile(
+    r"\bpremier (?:janvier|fevrier|mars|avril|mai|juin|juillet|aout|[a-z]+mbre|octobre)\b"
+)
 _OTHER = re.compile(r"\b(?:l )?autre(?! (?:chose|question|demande))\b")
 _ALL = re.compile(
-    r"\b(?:tous|toutes|les deux|les trois|chacun|chacune|l un et l autre|mes contrats|mes dossiers|mes sinistres)\b"
+    r"\b(?:tous|toutes|les deux|les trois|chacune?|l un et l autre|mes (?:contrats|dossiers|sinistres))\b"
 )
 _OLDEST = re.compile(r"\b(?:plus ancien(?:ne)?|plus vieux|plus vieille)\b")
 _NEWEST = re.compile(r"\b(?:plus recente?s?|plus nouveau|plus nouvelle)\b")
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 _WORD = re.compile(r"[a-z]{4,}")
+_TELLING_LETTERS = 5
+_COMMON = re.compile(
+    r"(?:votre|notre|contrats?|dossiers?|sinistres?|assurance|autre|question|encore|interesse|pouvez|aussi|lequel"
+    r"|voulez|merci|bonjour|madame|monsieur|depuis|client|numero|conseiller|espace)"
+)
+"""Words of five letters and more that name nothing in particular."""
 
 
 def plain(text: str) -> str:
     """Lower case, no accents, apostrophes and hyphens as spaces: what the patterns here are written for."""
-    return re.sub(r"[^a-z0-9]+", " ", fold(text).lower()).strip()
+    return " ".join(word.text for word in words_of(text))
 
 
 def means_all(text: str) -> bool:
@@ -80,6 +88,26 @@ def named(text: str, names: Sequence[str]) -> list[int]:
     shared = [len(own & said) for own in telling]
     most = max(shared, default=0)
     return [place for place, count in enumerate(shared) if count == most] if most else []
+
+
+def refers(text: str) -> bool:
+    """Whether the words point at one of the things that were spoken of: « et l'autre », « le premier »."""
+    return (
+        means_other(text)
+        or means_all(text)
+        or means_newest(text)
+        or means_oldest(text)
+        or ordinal(text, len(_ORDINALS)) is not None
+    )
+
+
+def shares_name(text: str, said: str) -> bool:
+    """Whether a telling word of the text was in what was said: « et le bris de glace » after a list."""
+    return any(not _COMMON.fullmatch(word) for word in _telling(text) & _telling(said))
+
+
+def _telling(text: str) -> set[str]:
+    return {word for word in _WORD.findall(plain(text)) if len(word) >= _TELLING_LETTERS}
 
 
 def dated(text: str, days: Sequence[date]) -> list[int]:

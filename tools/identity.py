@@ -26,7 +26,7 @@ class IdentityLevel(IntEnum):
 
 
 class ProofTooWeak(Exception):
-    """What was asked for needs a higher level of proof. A fault of the code: nodes look at the level first."""
+    """What was asked for needs a higher level of proof. A fault of the code: nodes look first."""
 
 
 @final

@@ -101,7 +101,7 @@ class Beneficiaries:
     contract_number: str
     customer_number: str
     clause: str
-    """The wording, in French, as it follows « la clause désigne »: ``votre conjoint, à défaut vos enfants``."""
+    """As it follows « la clause désigne »: ``votre conjoint, à défaut vos enfants``."""
 
     def __post_init__(self) -> None:
         _check_form(CONTRACT_NUMBER, self.contract_number, "a contract number is VIE- and 7 digits")

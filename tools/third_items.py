@@ -18,7 +18,8 @@ _LAST_DIGITS = 4
 
 _SAYS_POSTCODE = re.compile(r"\b(?:codes? posta\w*|j'habite|commune|d[eé]partement)\b", re.IGNORECASE)
 _SAYS_LAST_FOUR = re.compile(
-    r"\b(?:t[eé]l[eé]phone|portable|mobile|num[eé]ro|iban|rib|compte|derniers?|quatre chiffres)\b", re.IGNORECASE
+    r"\b(?:t[eé]l[eé]phone|portable|mobile|num[eé]ro|iban|rib|compte|derniers?|quatre chiffres)\b",
+    re.IGNORECASE,
 )
 
 

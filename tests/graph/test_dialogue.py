@@ -144,7 +144,7 @@ async def test_a_number_that_is_not_understood_three_times_leads_to_a_human() ->
     call = Conversation.of()
     await call.begins()
     await call.says("combien j'ai sur mon assurance vie")
-    said = [(await call.says("euh attendez")).said for _ in range(3)]
+    said = [(await call.says("euh comment dire")).said for _ in range(3)]
     assert said == [
         ["authenticate.number_missed"],
         ["authenticate.number_missed"],

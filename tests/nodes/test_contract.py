@@ -26,7 +26,9 @@ CONTRACT = Contract(
 async def ask(*contracts: Contract, text: str = "combien j'ai", **more: object) -> Played:
     backoffice = back_office(CUSTOMER, contracts=contracts)
     identity = await proven(backoffice, CUSTOMER)
-    return await play_personal(ContractNode(backoffice, lambda: TODAY), state(text, **more), identity)
+    return await play_personal(
+        ContractNode(backoffice, lambda: TODAY), state(text, "words", **more), identity
+    )
 
 
 async def test_the_value_is_said_with_its_date_and_its_cents() -> None:
@@ -116,7 +118,9 @@ async def test_payments_are_told_with_the_last_and_the_next() -> None:
     assert none.said[0] == "contract.no_monthly"
 
 
-@pytest.mark.parametrize(("opened", "key"), [(date(2009, 5, 14), "mature"), (date(2024, 2, 29), "not_mature")])
+@pytest.mark.parametrize(
+    ("opened", "key"), [(date(2009, 5, 14), "mature"), (date(2024, 2, 29), "not_mature")]
+)
 async def test_the_age_of_a_contract_is_told_by_its_day_and_its_eight_years(opened: date, key: str) -> None:
     played = await ask(replace(CONTRACT, opened_on=opened), text="il est ouvert depuis quand")
     assert played.said[:2] == ["contract.opened", f"contract.{key}"]
