@@ -53,6 +53,9 @@ _WILL_NOT_SAY = re.compile(
     r"|\b(?:refuse|pr[eé]f[eè]re ne pas)\b|\b[cç]a ne vous regarde pas\b",
     re.IGNORECASE,
 )
+_WHY = re.compile(
+    r"\bpourquoi\b|\b[aà] quoi (?:[cç]a|cela) sert\b|\bc'est pour (?:quoi|faire quoi)\b", re.IGNORECASE
+)
 _LEAVES_IT = re.compile(
     r"\b(?:laisse[rz]? tomber|tant pis|annule[rz]?|oublie[rz]|peu importe|pas la peine|autre chose)\b",
     re.IGNORECASE,
@@ -111,7 +114,10 @@ class Authenticate:
             return await self._number_given(state, speak, caller, number)
         if _cannot(caller):
             return self._no_number(state, speak, caller)
-        speak(load(self.name).say("ask_number", nth=state.get("refusals", 0)))
+        if born is None:
+            speak(load(self.name).say("ask_number", nth=state.get("refusals", 0)))
+        else:
+            speak(load(self.name).say("ask_number_too"))
         return {**self._asks("number"), "misses": 0, **_kept(born)}
 
     async def _take_number(self, state: CallState, speak: Speak, caller: Caller, what: str) -> CallUpdate:
@@ -122,8 +128,11 @@ class Authenticate:
             return await self._prove(state, speak, state["tried_number"], born)
         words = load(self.name)
         if born is not None:  # the date came first
-            speak(words.say("ask_number", nth=1))
+            speak(words.say("ask_number_too"))
             return {**self._asks("number"), "misses": 0, **_kept(born)}
+        if not caller.keyed and _WHY.search(caller.text):
+            speak(words.say("why"))
+            return {**self._asks("number"), "misses": state.get("misses", 0)}
         if is_new_request(state, caller):  # he calls about something else; for that, too, he is identified
             speak(words.say("ask_number", nth=1))
             return {**self._asks("number"), "misses": 0}
@@ -178,6 +187,9 @@ class Authenticate:
         if number is not None:  # "non, c'est le…": what was read back was wrong
             speak(words.say("corrected_number", number=_as_written(number)))
             return {"given_number": number, "misses": 0, **self._asks("birth_date")}
+        if not caller.keyed and _WHY.search(caller.text):
+            speak(words.say("why_birth_date"))
+            return {**self._asks("birth_date"), "misses": state.get("misses", 0)}
         if is_new_request(state, caller):
             speak(words.say("birth_date_again"))
             return {"misses": 0, **self._asks("birth_date")}

@@ -27,6 +27,9 @@ MAX_SPOKEN = 3
 SHORT_WORDS = 7
 """An answer to "lequel ?" is a few words; a longer sentence holds another request."""
 
+_GENERAL = re.compile(r"\b(?:comment|quels?|quelles?|faut-il|d[eé]lais?)\b", re.IGNORECASE)
+"""What makes a few words a question about things in general, not about his claim."""
+
 Aspect = Literal["documents", "expert", "payment"]
 
 _ASPECTS: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
@@ -58,7 +61,9 @@ class Claims:
     describes: str = "savoir où en est son sinistre, son dossier de sinistre, son remboursement"
 
     def answers(self, awaiting: Awaiting, caller: Caller) -> bool:
-        """A claim's number, "le dernier", "le dégât des eaux": in a few words."""
+        """A claim's number, "le dernier", "le deuxième"; of a claim that was told, "et l'expert ?"."""
+        if awaiting["what"] == "more":
+            return _aspect(caller.text) is not None and not _GENERAL.search(caller.text)
         return (
             caller.keyed
             or _claim_number(caller) is not None

@@ -89,11 +89,12 @@ class Classify:
         open_ended = awaiting is None or awaiting["what"] == "more"
         if topic not in self.personal or not open_ended or caller.keyed or takes_leave(caller.text):
             return None
-        few = len(caller.text.split()) <= FEW_WORDS and spoken.yes_no(caller.text) is None
-        last = state.get("spoken")
-        said = " ".join(text for key, text in last["lines"] if key.startswith(f"{topic}.")) if last else ""
+        if len(caller.text.split()) > FEW_WORDS or spoken.yes_no(caller.text) is not None:
+            return None
+        said = " ".join(str(one.text) for one in state.get("messages", []) if one.name == topic)
         points = choices.refers(caller.text) or choices.shares_name(caller.text, said)
-        return topic if few and points else None
+        more = Awaiting(by=topic, what="more", form="open")
+        return topic if points or self._is_answer(more, caller) else None
 
     def _is_answer(self, awaiting: Awaiting, caller: Caller) -> bool:
         return any(skill.answers(awaiting, caller) for skill in self.menu if skill.name == awaiting["by"])

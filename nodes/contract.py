@@ -32,6 +32,9 @@ TAX_YEARS = 8
 SHORT_WORDS = 6
 """An answer to "lequel ?" is a few words; a longer sentence holds another request."""
 
+_GENERAL = re.compile(r"\b(?:vous|comment|quels?|quelles?|imp[oô]ts?|fiscal\w*)\b", re.IGNORECASE)
+"""What makes a few words a question about things in general, not about his contract."""
+
 Aspect = Literal["value", "payments", "dates", "beneficiaries", "order", "total"]
 
 _ASPECTS: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
@@ -76,6 +79,8 @@ class Contract:
 
     def answers(self, awaiting: Awaiting, caller: Caller) -> bool:
         """Which contract: a place, a name, a number, in a few words."""
+        if awaiting["what"] == "more":  # « et les bénéficiaires ? »
+            return _aspect(caller.text) is not None and not _GENERAL.search(caller.text)
         return caller.keyed or _says_which(caller.text) or len(caller.text.split()) <= SHORT_WORDS
 
     async def __call__(self, state: CallState, speak: Speak, identity: Identity) -> CallUpdate:

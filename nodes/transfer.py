@@ -44,6 +44,9 @@ MAX_UNREACHED = 3
 
 MAX_MISSES = 3
 
+SHORT_WORDS = 4
+"""An answer to "autre chose ?" is a word or two; a longer sentence holds the next request."""
+
 _FORMS: dict[str, Form] = {"number": "number", "when": "choice", "choice": "choice"}
 """Form of the answer to each question; yes or no for the others."""
 
@@ -83,6 +86,8 @@ class Transfer:
                 return _number(caller) is not None
             case "when":
                 return self._time(caller) is not None or _number(caller) is not None
+            case "noted":
+                return self._corrects(caller)
             case "same_number" | "check_number" if _number(caller) is not None:
                 return True
             case _:
@@ -114,10 +119,19 @@ class Transfer:
                 return self._number_checked(state, speak, caller)
             case "when":
                 return await self._take_time(state, speak, caller)
+            case "noted" if self._corrects(caller):
+                return await self._after_promise(state, speak, caller)
             case _ if _wants_call_back(caller):
                 return self._ask_number(state, speak)
             case _:
                 return self._pass_on(state, speak)
+
+    def _corrects(self, caller: Caller) -> bool:
+        """Whether it is about the call-back that was just noted, or yes or no to "autre chose ?"."""
+        if caller.keyed:
+            return False
+        given = self._time(caller) is not None or _number(caller) is not None
+        return given or (len(caller.text.split()) <= SHORT_WORDS and _agrees(caller) is not None)
 
     # to people
 
@@ -266,7 +280,23 @@ class Transfer:
                 digits=last_digits(number),
             )
         )
-        return self._arranged(state, speak)
+        arranged = self._arranged(state, speak)
+        if arranged.get("goto"):
+            return arranged
+        # « en fait, plutôt mardi »: the promise may still be corrected, and the last one counts.
+        noted: CallUpdate = {"call_back_number": number, "awaiting": question(self.name, "noted", "open")}
+        return {**arranged, **noted}
+
+    async def _after_promise(self, state: CallState, speak: Speak, caller: Caller) -> CallUpdate:
+        """Another time, another number; or yes or no to "autre chose ?"."""
+        if self._time(caller) is not None:
+            return await self._take_time(state, speak, caller)
+        if (number := _number(caller)) is not None:
+            return self._check_number(speak, number)
+        if _agrees(caller) is False:
+            return {"goto": "goodbye", "call_back_number": ""}
+        speak(load(self.name).say("declined"))
+        return {"misses": 0, "call_back_number": ""}
 
     def _arranged(self, state: CallState, speak: Speak) -> CallUpdate:
         return {**request_served(state, speak, _topic(state)), "call_back_number": "", "unreached": 0}
