@@ -29,6 +29,7 @@ TransferReason = Literal[
     "language",
     "insult",
     "too_long",
+    "operator",
 ]
 
 
