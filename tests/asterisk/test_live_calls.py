@@ -155,7 +155,7 @@ async def test_a_call_is_shown_from_both_sides_and_an_operator_gives_it_to_an_ad
 
         assert await pages.raises("long_call") == {name}
 
-        assert await pages.act(name, "transfer", extension="299") == 404
+        assert await pages.act(name, "transfer", extension="9999") == 404
         assert await pages.act(name, "transfer", extension="201") == 204
         async with asyncio.timeout(WITHIN_S):
             talk = await adviser.incoming.get()
