@@ -86,12 +86,13 @@ async def in_process(
     handover: Mapping[str, str | int] = MappingProxyType({}),
     words_per_minute: int | None = None,
     manager: Mapping[str, object] = MappingProxyType({}),
+    line: Mapping[str, object] = MappingProxyType({}),
 ) -> AsyncIterator[Agent]:
     """The agent as shipped, on free ports; it writes into ``folder`` only.
 
     ``now`` is the moment of all its calls, else the clock's; ``handover`` changes how callers are passed on,
     ``words_per_minute`` how fast the agent speaks where nobody has to understand it; ``manager`` holds
-    settings of AMI, without which there is none.
+    settings of AMI, without which there is none, ``line`` others of Asterisk.
     """
     transcripts = Transcripts()
     settings = _settings(folder)
@@ -99,6 +100,7 @@ async def in_process(
         settings,
         handover=settings.handover.model_copy(update=dict(handover)),
         asterisk_manager=settings.asterisk_manager.model_copy(update=dict(manager)),
+        asterisk=settings.asterisk.model_copy(update=dict(line)),
     )
     if words_per_minute is not None:
         pace = {"words_per_minute": words_per_minute}
