@@ -236,8 +236,8 @@ class TextCalls:
                             self._note(call_id, NodePassed(node, took_ms))
                         case StopRecording():
                             self._stop_recording(call_id)
-                        case Listen(_, identified):
-                            self._identified_as(call_id, known=identified)
+                        case Listen(customer_number=customer_number):
+                            self._identified_as(call_id, customer_number)
                             answer.next = reply
                         case Transfer() | HangUp():
                             answer.next = reply
@@ -254,10 +254,10 @@ class TextCalls:
             self._refused.add(call_id)
             self._note(call_id, RecordingRefused())
 
-    def _identified_as(self, call_id: CallId, *, known: bool) -> None:
-        if known and call_id not in self._identified:
+    def _identified_as(self, call_id: CallId, customer_number: str) -> None:
+        if customer_number and call_id not in self._identified:
             self._identified.add(call_id)
-            self._note(call_id, CallerIdentified())
+            self._note(call_id, CallerIdentified(customer_number))
 
     def _end(self, call_id: CallId, outcome: Outcome) -> None:
         self._touched_s.pop(call_id, None)

@@ -189,5 +189,6 @@ def _what_next(state: CallState) -> list[Reply]:
     else:
         awaiting = state.get("awaiting")
         form: Awaited = awaiting["form"] if awaiting else "open"
-        replies.append(Listen(form, identified=bool(state.get("identity"))))
+        customer_number = (state.get("identity") or {}).get("customer_number", "")
+        replies.append(Listen(form, bool(customer_number), str(customer_number)))
     return replies
