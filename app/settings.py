@@ -77,7 +77,7 @@ class AsteriskManager(_Concern):
     secret: SecretStr = Field(SecretStr(""), description="its secret; empty: no AMI")
     trunks: str = Field("trunk", description="PJSIP endpoints whose loss is an alarm, with commas between")
     handover_context: str = Field(
-        "hand-over", description="context in which the dialplan has queues and extensions by their names"
+        "operator", description="context that takes callers whom an operator sends to a queue or an extension"
     )
     longest_call_s: int = Field(1800, ge=1, description="a call that lasts longer is an alarm")
     longest_queue: int = Field(10, ge=0, description="a queue in which more callers wait is an alarm")
@@ -93,12 +93,13 @@ class AsteriskManager(_Concern):
 
 
 class Groq(_Concern):
-    """The cloud ear."""
+    """Groq: the cloud ear, and the language models."""
 
     model_config = SettingsConfigDict(env_prefix="GROQ_")
 
     api_key: SecretStr = Field(
-        SecretStr(""), description="with a key, speech is transcribed by Groq's Whisper"
+        SecretStr(""),
+        description="with a key, speech is transcribed by Groq's Whisper, and its language models are asked",
     )
     base_url: str = Field("https://api.groq.com", description="address of the service, or of a proxy")
     stt_model: str = Field("whisper-large-v3-turbo", description="which Whisper; whisper-large-v3 is slower")
@@ -107,6 +108,12 @@ class Groq(_Concern):
         ge=100,
         description="longest wait for one transcript (the customary 30 s is no answer to a caller)",
     )
+    llm_model: str = Field(
+        "openai/gpt-oss-120b", description="which language model; empty: the dialogue does without one"
+    )
+    llm_fallback_model: str = Field(
+        "openai/gpt-oss-20b", description="asked when the first one does not answer; empty: none"
+    )
 
 
 class Whisper(_Concern):
@@ -114,7 +121,55 @@ class Whisper(_Concern):
 
     model_config = SettingsConfigDict(env_prefix="WHISPER_")
 
-    model: str = Field("", description="folder of a faster-whisper model; used when there is no Groq key")
+    model: str = Field(
+        "",
+        description="a faster-whisper model, folder or name of one fetched before; behind Groq, or alone",
+    )
+    threads: int = Field(2, ge=1, description="processor threads of each transcription")
+    parallel: int = Field(1, ge=1, description="transcriptions at a time; the others wait, or are refused")
+
+
+class Hearing(_Concern):
+    """What happens when an ear is slow or fails: the next one is asked."""
+
+    model_config = SettingsConfigDict(env_prefix="STT_")
+
+    budget_ms: int = Field(
+        3500, ge=200, description="longest wait for a transcript from all ears; then the caller gets people"
+    )
+    hedge_ms: int = Field(
+        900, ge=50, description="an ear that takes longer gets company: the next one hears the same words"
+    )
+    closed_set: bool = Field(
+        False, description="the keyless ear stands behind the others too, for the sentences it knows"
+    )
+
+
+class Tracing(_Concern):
+    """Traces of calls, turns and stages for an OpenTelemetry collector (extra: traces)."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_")
+
+    exporter_otlp_endpoint: str = Field(
+        "", description="the collector's OTLP/HTTP address: http://collector:4318; empty: no traces"
+    )
+    exporter_otlp_headers: SecretStr = Field(
+        SecretStr(""), description="headers for it: name=value,name=value"
+    )
+    service_name: str = Field("standardiste", description="what the agent is called there")
+
+    @model_validator(mode="after")
+    def _headers_can_be_read(self) -> Self:
+        self.headers()
+        return self
+
+    def headers(self) -> dict[str, str]:
+        """:attr:`exporter_otlp_headers`, one by one. Raises ``ValueError`` for what is no ``name=value``."""
+        given = self.exporter_otlp_headers.get_secret_value()
+        pairs = [pair.partition("=") for pair in given.split(",") if pair.strip()]
+        if not all(name.strip() and equals for name, equals, _ in pairs):
+            raise ValueError("EXPORTER_OTLP_HEADERS: write name=value,name=value")
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 class Speech(_Concern):
@@ -294,6 +349,46 @@ class Checkpoints(_Concern):
     path: str = Field(
         "", description="SQLite file; empty: checkpoints.sqlite in the data folder; or :memory:"
     )
+    redis: Literal["library", "core"] = Field(
+        "library",
+        description="how calls are kept when there is a Redis: library needs one with JSON and Search, "
+        "core takes any Redis or Valkey",
+    )
+
+
+class Redis(_Concern):
+    """What several workers share; without it there is one worker, and a file."""
+
+    model_config = SettingsConfigDict(env_prefix="REDIS_")
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="redis://, rediss://, redis+sentinel://host:26379/mymaster/0 or "
+        "redis+cluster://host:6379; instead of host, port and db",
+    )
+    host: str = Field("", description="address of Redis; empty: no Redis, calls are kept in a file")
+    port: int = Field(6379, ge=1, le=65535, description="port of Redis")
+    db: int = Field(0, ge=0, description="number of the database; the library's checkpoints only work in 0")
+    password: SecretStr = Field(SecretStr(""), description="its password")
+    session_ttl: int = Field(
+        3600, ge=900, description="seconds that a call is kept after its last turn; longer than any call"
+    )
+
+    @property
+    def address(self) -> str:
+        """What to connect to; empty when there is no Redis."""
+        if given := self.url.get_secret_value():
+            return given
+        return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
+
+
+class Events(_Concern):
+    """What other systems are told of calls, by way of Redis."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENTS_")
+
+    webhook_url: str = Field("", description="where `python -m app webhook` delivers them, as JSON by POST")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="signs what is delivered (HMAC-SHA256)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +401,7 @@ class Settings:
     asterisk_manager: AsteriskManager
     groq: Groq
     whisper: Whisper
+    hearing: Hearing
     speech: Speech
     turn_taking: TurnTaking
     voice_activity: VoiceActivity
@@ -314,6 +410,9 @@ class Settings:
     handover: Handover
     knowledge: Knowledge
     checkpoints: Checkpoints
+    redis: Redis
+    tracing: Tracing
+    events: Events
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

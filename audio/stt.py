@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audio.endpointing import Expecting, Utterance
+from memory.breaker import ProviderFailed
 
 
-class SttFailed(Exception):
+class SttFailed(ProviderFailed):
     """The speech-to-text service could not answer (outage, time-out, refusal).
 
     Raised by adapters only, with the cause chained. Not for speech that could not be

@@ -24,13 +24,16 @@ from graph.builder import CONFIRMED, CallGraph
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.provisional import ProvisionalSaver
 from graph.reply import Awaited, HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
-from graph.state import CallState, SpokenTo, TurnInput
+from graph.safekeeping import Safekeeping
+from graph.state import CallState, SpokenTo, TransferReason, TurnInput
+from nodes.transfer import handover
 
 
 class Dialogue:
     """Every call's dialogue; one per process."""
 
     def __init__(self, graph: CallGraph, checkpointer: BaseCheckpointSaver[Any]) -> None:
+        self._kept = checkpointer
         self._checkpointer = ProvisionalSaver(checkpointer)
         self._compiled = graph.compile(checkpointer=self._checkpointer, name="standardiste")
         self._locks: dict[str, asyncio.Lock] = {}
@@ -89,6 +92,11 @@ class Dialogue:
         snapshot = await self._compiled.aget_state(_thread(call_id))
         return cast("CallState", snapshot.values)
 
+    async def handover(self, call_id: str, reason: TransferReason) -> Transfer:
+        """What people are told when another than the dialogue passes ``call_id`` on, for ``reason``."""
+        state = await self.state(call_id)
+        return Transfer(**handover({**state, "transfer_reason": reason}))
+
     async def cut(self, call_id: str, cut: Mapping[str, str]) -> None:
         """Shorten the history of ``call_id`` to what was heard, when no further turn will."""
         if cut:
@@ -100,6 +108,8 @@ class Dialogue:
         lock = self._locks.get(call_id)
         if lock is not None and not lock.locked():
             del self._locks[call_id]
+        if isinstance(self._kept, Safekeeping):
+            self._kept.release(call_id)
 
     async def forget(self, call_id: str) -> None:
         """Remove everything that was written about ``call_id``."""
@@ -179,5 +189,6 @@ def _what_next(state: CallState) -> list[Reply]:
     else:
         awaiting = state.get("awaiting")
         form: Awaited = awaiting["form"] if awaiting else "open"
-        replies.append(Listen(form, identified=bool(state.get("identity"))))
+        customer_number = (state.get("identity") or {}).get("customer_number", "")
+        replies.append(Listen(form, bool(customer_number), str(customer_number)))
     return replies

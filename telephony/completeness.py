@@ -21,8 +21,8 @@ from datetime import date
 from enum import StrEnum
 
 from audio.endpointing import Expecting
+from knowledge.acts import Act, acts
 from tools import spoken
-from tools.numerals import words
 
 
 class Verdict(StrEnum):
@@ -96,19 +96,6 @@ _ECHO_WORDS = 3
 _CHOOSES = re.compile(r"^(?:que|qu|quel\w*|comment|combien|o[uù]|quand|qui|pourquoi|lequel|laquelle)\b")
 """A question that begins so is not answered by yes."""
 
-_SPAN = r"(?:un (?:petit )?(?:instant|moment)|une (?:petite )?(?:seconde|minute)|deux (?:secondes|minutes))"
-_LOOKS = r"(?:cherche|chercher|regarde|regarder|prends|prendre|trouve|trouver)"
-_THING = (
-    r"(?:(?:mon|le|la|mes|l) (?:contrat d assurance vie|contrat|dossier|numero|papiers?|courrier|lettre"
-    r"|lunettes|documents?)|ca|de quoi (?:ecrire|noter))"
-)
-_WAIT_A_MOMENT = re.compile(
-    r"^(?:(?:oui|alors|euh|ah|bon|d accord|ok|excusez moi|pardon|desolee?) )*"
-    rf"(?:attendez|attends|patientez|ne quittez pas|{_SPAN}|je (?:(?:vais|le|la|les|l) )*{_LOOKS})"
-    rf"(?: (?:{_SPAN}|s il vous plait|svp|je vous prie|{_THING}|que je prenne"
-    rf"|(?:que )?je (?:(?:vais|le|la|les|l) )*{_LOOKS}))*$"
-)
-
 
 def judge(text: str, expecting: Expecting, today: date) -> Verdict:
     """Whether ``text``, transcribed at a pause, is a whole answer to what was asked.
@@ -116,7 +103,7 @@ def judge(text: str, expecting: Expecting, today: date) -> Verdict:
     ``today`` bounds birth dates.
     """
     said = _plain(text)
-    if not said or asks_for_a_moment(text):
+    if not said or Act.HOLD_ON in acts(text):  # « attendez, je cherche mon contrat »: he may still say it
         return Verdict.UNSURE
     tokens = said.split()
     if _hangs(text, tokens, expecting):
@@ -154,12 +141,6 @@ def over_the_agent(text: str, sentence: str, expecting: Expecting) -> Overheard:
         return Overheard.A_TURN
     answers = _can_be_answered_by_yes(sentence, expecting) and spoken.yes_no(text) is not None
     return Overheard.A_TURN if answers else Overheard.NOTHING
-
-
-def asks_for_a_moment(text: str) -> bool:
-    """Whether the caller wants to be given time, and says nothing else: "un instant, je cherche"."""
-    said = " ".join(word.text for word in words(text))
-    return bool(_WAIT_A_MOMENT.match(said))
 
 
 def _can_be_answered_by_yes(sentence: str, expecting: Expecting) -> bool:

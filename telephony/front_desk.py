@@ -1,6 +1,7 @@
 """Takes the calls: gives each its line, its ear and its session."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from audio.ear import Ear
 from audio.endpointing import TurnTiming
@@ -10,7 +11,8 @@ from audio.tts import TextToSpeech
 from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
 from graph.heard import Heard
-from telephony.call import Call, Outcome, Transferred
+from graph.safekeeping import StateAway
+from telephony.call import Call, CallId, Outcome, Transferred
 from telephony.journal import CallEnded, CallPassedOn, Journal
 from telephony.line import Line
 from telephony.session import KEYS_PATIENCE_S, Session
@@ -26,7 +28,7 @@ class FrontDesk:
     dialogue: Dialogue
     ears: SpeechToText
     voice: TextToSpeech
-    detector: VoiceDetector
+    detector: VoiceDetector[Any]
     timing: TurnTiming
     journal: Journal
     keys_patience_s: float = KEYS_PATIENCE_S
@@ -38,7 +40,7 @@ class FrontDesk:
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
-        return Line(Ear(self.detector.open(), self.timing), Playback())
+        return Line(Ear(self.detector, self.timing), Playback())
 
     async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         """Talk with the caller until he has left, hears goodbye or is passed on; ``first`` opens the talk."""
@@ -58,6 +60,14 @@ class FrontDesk:
             self.journal.note(call.id, CallPassedOn(outcome))
         return outcome
 
+    async def hand_over(self, call: CallId, desk: str) -> Transferred:
+        """What people at ``desk`` are to know of a caller whom an operator sends them."""
+        try:
+            told = await self.dialogue.handover(call, "operator")
+        except StateAway:  # he is sent all the same, and tells it himself
+            return Transferred(desk, "operator", "")
+        return Transferred(desk, told.reason, told.summary, told.customer_number)
+
     async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
         """Tell an adviser about the caller; whether he takes the call."""
         return await Whisper(line, self.voice).run(summary, customer_number)
@@ -65,6 +75,10 @@ class FrontDesk:
     async def close(self, call: Call, outcome: Outcome) -> None:
         """The call is over: note it, free it, and forget what was not to be kept."""
         self.journal.note(call.id, CallEnded(outcome))
+        try:
+            state = await self.dialogue.state(call.id)
+        except StateAway:  # it was known nowhere, so this worker has written nothing of it
+            state = {}
         self.dialogue.release(call.id)
-        if (await self.dialogue.state(call.id)).get("recording") == "refused":
+        if state.get("recording") == "refused":
             await self.dialogue.forget(call.id)

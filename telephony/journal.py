@@ -26,8 +26,8 @@ class TurnTimes:
     """From the sentence to its first sound (a provider, or the local voice)."""
     line_ms: float
     """From the first sound to the tick of the line that takes it."""
-    classification_ms: float = 0.0
-    """The part of ``dialogue_ms`` until it was known what he wants."""
+    classified_ms: float = 0.0
+    """Of ``dialogue_ms``, until the caller's wish was known; 0 when there was none to find out."""
     ear_ms: float = 0.0
     """What the transcription took by itself, felt or not."""
     prepared_ms: float = 0.0
@@ -61,9 +61,10 @@ class CallPassedOn:
 
 @dataclass(frozen=True, slots=True)
 class CallCameBack:
-    """Nobody took him: the dialogue goes on."""
+    """Nobody took him: the dialogue goes on, perhaps in another process than the one that passed him on."""
 
     why: Unreached
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,10 @@ class RecordingRefused:
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentified:
-    """Identity was proven in this call, by whichever process; whose is not told."""
+    """Identity was proven in this call, by whichever process."""
+
+    customer_number: str = ""
+    """Whose; for who files the call, never for a log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class Session:
             return NoAudio()
         match first:
             case NotReached(why):
-                self.note(CallCameBack(why))
+                self.note(CallCameBack(why, self._call))
             case _:
                 self.note(CallStarted(self._call))
         try:
@@ -430,7 +430,6 @@ class Session:
         self._pause_voice()
         await turn.cancel()
         self._manner = turn.manner
-        self._cut |= turn.untold_cut
         self._cut |= turn.heard_of()
         if by_caller:
             stopped_after_ms = max(turn.held_at - self._paused_at, 0.0) * 1000
@@ -440,7 +439,6 @@ class Session:
         """Everything was said: the caller's turn, or the end."""
         self._floor = None
         self._manner = turn.manner
-        self._cut |= turn.untold_cut
         if turn.gives_time:
             self._line.ear.hold_silence(MOMENT_MS)
         if self._next is not None:
@@ -494,9 +492,9 @@ class Session:
 
     def listens(self, turn: Turn, reply: Listen) -> None:
         """See :class:`telephony.turn.Watcher`."""
-        if reply.identified and not self._identified:
+        if reply.customer_number and not self._identified:
             self._identified = True
-            self.note(CallerIdentified())
+            self.note(CallerIdentified(reply.customer_number))
         self._expecting = turn.awaits or Expecting.OPEN
         self._line.ear.expect(self._expecting)
 

@@ -33,7 +33,6 @@ from graph.heard import Heard, Words
 from graph.reply import HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
 from prompts import Line, load
 from telephony.call import TECHNICAL, CallId, HungUp, Outcome, Transferred
-from telephony.completeness import asks_for_a_moment
 from telephony.journal import CallEvent, NodePassed, StageFailed, TurnHeard, TurnSaid, TurnTimes
 from telephony.standby import StandbyLines, technical_line
 
@@ -49,6 +48,9 @@ GROUP_PAUSE_MS = 350
 LAST_BREATH_MS = 200
 """Silence behind the last word before the line is given up: a phone drops what waits in its jitter buffer
 (40 to 120 ms) when the call ends, and the caller would miss the end of "au revoir"."""
+
+HOLD_ON = "care.hold_on"
+"""What the dialogue says to who asks for a moment."""
 
 TECHNICAL_QUEUE = "conseillers"
 
@@ -149,7 +151,6 @@ class Turn:
         self._expecting = expecting
         self._at_ms = at_ms
         self._failed = False
-        self._consulted = False
         self._confirmed = asyncio.Event()
         self._cleared = asyncio.Event()
         self._cut: Mapping[str, str] = {}
@@ -206,13 +207,8 @@ class Turn:
 
     @property
     def gives_time(self) -> bool:
-        """The caller has asked for a moment and nothing else; the dialogue is not troubled with it."""
-        return isinstance(self.heard, Words) and asks_for_a_moment(self.heard.text)
-
-    @property
-    def untold_cut(self) -> Mapping[str, str]:
-        """What the dialogue is still to be told of what was heard before."""
-        return {} if self._consulted else self._cut
+        """The caller has asked for a moment, and was told that he has it."""
+        return any(say.key == HOLD_ON for say in self._says)
 
     @property
     def sounding(self) -> bool:
@@ -257,7 +253,7 @@ class Turn:
             dialogue_ms=(words - transcript) * 1000,
             voice_ms=(sound - words) * 1000,
             line_ms=(frame - sound) * 1000,
-            classification_ms=(classified - transcript) * 1000,
+            classified_ms=(classified - transcript) * 1000,
             ear_ms=(self._transcript_at - self._started_at) * 1000,
             prepared_ms=(decided - self._started_at) * 1000,
         )
@@ -303,14 +299,11 @@ class Turn:
         """What there is to say, line by line, to the voice."""
         if self._failed:
             self._give_up(waiting)
-        elif self.gives_time:
-            self._say_line(load("common").say("take_your_time"), waiting)
         elif self.heard is not None:
             await self._converse(self.heard, waiting)
 
     async def _converse(self, heard: Heard, waiting: "asyncio.Queue[Say | None]") -> None:
         parts = self._parts
-        self._consulted = True
         replies = parts.dialogue.turn(parts.call_id, heard, self._cut, self._confirmed)
         try:
             async with aclosing(replies), asyncio.timeout(None) as self._limit:

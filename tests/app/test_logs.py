@@ -1,7 +1,10 @@
 """The log: one line per event, nothing of what callers said, and no way to forge a line."""
 
+import ast
 import io
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logs import PACKAGES, ROOT, EventFormatter, LogJournal, configure, place
+from app.logs import (
+    PACKAGES,
+    ROOT,
+    EventFormatter,
+    LogJournal,
+    configure,
+    log_breaker_news,
+    log_provider_news,
+    place,
+)
 from audio.stt import SttFailed
 from graph.heard import CallBegins, Keys, NotReached, Quiet, Resumed, Words
+from memory.breaker import BreakerNews, Closed, Fault, FaultKind, Opened, Probing
+from memory.provider_news import Answered, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
     CallCameBack,
@@ -137,24 +151,24 @@ EVENTS: list[tuple[CallEvent, str]] = [
         CallPassedOn(Transferred("vie", "asked", "Madame Moreau", "10078821")),
         "call.passed_on queue=vie reason=asked",
     ),
-    (CallCameBack("no_answer"), "call.came_back why=no_answer"),
+    (CallCameBack("no_answer", Call(CALL)), "call.came_back why=no_answer"),
     (TurnSaid("authenticate.welcome", "Merci, Madame Moreau."), "turn.said key=authenticate.welcome"),
     (
         TurnInterrupted("Merci, Madame Moreau", 5000, 21.26),
         "turn.interrupted at_ms=5000 stopped_after_ms=21.3",
     ),
     (
-        TurnTimed(TurnTimes(720, 180.04, 12, 60, 8)),
+        TurnTimed(TurnTimes(720, 180.04, 12, 60, 8, classified_ms=4)),
         (
             "turn.timed heard_silence_ms=980.0 endpointing_ms=720 transcription_ms=180.0 "
-            "dialogue_ms=12 voice_ms=60 line_ms=8 classification_ms=0.0 ear_ms=0.0 prepared_ms=0.0"
+            "classified_ms=4 dialogue_ms=12 voice_ms=60 line_ms=8 ear_ms=0.0 prepared_ms=0.0"
         ),
     ),
     (TalkedThrough("noise"), "talked.through why=noise"),
     (RecordingRefused(), "recording.refused"),
     (CallerIdentified(), "caller.identified"),
-    (CallEnded(HungUp()), "call.ended outcome=HungUp"),
-    (CallEnded(Transferred("vie", "asked", "Madame Moreau", "10078821")), "call.ended outcome=Transferred"),
+    (CallEnded(HungUp()), "call.ended outcome=hung_up"),
+    (CallEnded(Transferred("vie", "asked", "Madame Moreau", "10078821")), "call.ended outcome=transferred"),
 ]
 
 
@@ -188,6 +202,47 @@ def test_a_failing_provider_is_told_with_its_adapters_words(lines: io.StringIO) 
     assert "10078821" not in line
 
 
+@pytest.mark.parametrize(
+    ("news", "told"),
+    [
+        (
+            Switched(Stage.STT, "groq:w", "whisper:s", Why.FAILED, "HTTP 503"),
+            'WARNING provider.switched stage=stt left=groq:w taken=whisper:s why=failed reason="HTTP 503"',
+        ),
+        (
+            Switched(Stage.STT, "groq:w", "whisper:small", Why.BARRED),
+            'INFO provider.switched stage=stt left=groq:w taken=whisper:small why=barred reason=""',
+        ),
+        (
+            Switched(Stage.LLM, "groq:b", "", Why.BARRED),
+            'WARNING provider.switched stage=llm left=groq:b taken="" why=barred reason=""',
+        ),
+        (
+            Opened("groq:w", 5.0, Fault(FaultKind.AWAY, "too slow")),
+            'WARNING breaker.opened provider=groq:w for_s=5.0 kind=away reason="too slow"',
+        ),
+        (Probing("groq:w", 10.0), "INFO breaker.probing provider=groq:w"),
+        (Closed("groq:w"), "INFO breaker.closed provider=groq:w"),
+    ],
+)
+def test_switches_and_breakers_are_told(lines: io.StringIO, news: Switched | BreakerNews, told: str) -> None:
+    if isinstance(news, Switched):
+        log_provider_news(news)
+    else:
+        log_breaker_news(news)
+    assert lines.getvalue().endswith(f"Z {told}\n")
+
+
+def test_answers_and_tokens_are_counted_and_not_logged(lines: io.StringIO) -> None:
+    for news in (
+        Answered(Stage.LLM, "groq:b", 200.0),
+        TokensUsed("b", 1, 2),
+        Failed(Stage.LLM, "groq:b", "x"),
+    ):
+        log_provider_news(news)
+    assert lines.getvalue() == ""
+
+
 def test_a_failing_dialogue_is_told_without_its_words(lines: io.StringIO) -> None:
     LogJournal().note(CALL, StageFailed("dialogue", raised()))
     line = lines.getvalue()
@@ -209,6 +264,26 @@ def test_the_level_is_that_of_our_packages(lines: io.StringIO) -> None:
     logging.getLogger("telephony.agi_server").error("agi.failed")
     assert "agi.refused" not in lines.getvalue()
     assert "agi.failed" in lines.getvalue()
+
+
+def events_of(path: Path) -> Iterator[str]:
+    """The names that are logged in a file: a literal given to a logger or to ``_info``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(
+                ast.Attribute(ast.Name("log") | ast.Attribute(_, "_log"), _), [*_, ast.Constant(name)]
+            ):
+                yield str(name)
+            case ast.Call(ast.Attribute(_, "_info"), [ast.Constant(name), *_]):
+                yield str(name)
+
+
+def test_every_event_is_logged_in_one_place_so_that_its_name_has_one_meaning() -> None:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    names = Counter(name for path in files for name in events_of(path))
+    assert {"call.ended", "agi.answered", "alarm.raised", "stage.failed"} <= names.keys()
+    assert [name for name, places in names.items() if places > 1] == []
+    assert [name for name in names if not re.fullmatch(r"[a-z]+\.[a-z_%]+", name)] == []
 
 
 def test_every_package_of_ours_is_heard() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from audio.endpointing import Expecting
-from telephony.completeness import Overheard, Verdict, asks_for_a_moment, judge, over_the_agent
+from telephony.completeness import Overheard, Verdict, judge, over_the_agent
 
 TODAY = date(2026, 11, 20)
 OPEN, YES_NO, NUMBER, DATE = Expecting.OPEN, Expecting.YES_NO, Expecting.NUMBER, Expecting.DATE
@@ -169,34 +169,5 @@ def test_the_agents_own_words_come_back_over_the_line_are_no_turn() -> None:
     assert over_the_agent("du lundi au vendredi ?", STATEMENT, OPEN) is Overheard.A_TURN, "he makes sure"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "un instant",
-        "Un instant, s'il vous plaît.",
-        "attendez je cherche",
-        "Attendez, je cherche mon contrat.",
-        "oui une petite minute",
-        "deux secondes, je prends mes lunettes",
-        "ne quittez pas",
-        "je vais le chercher",
-    ],
-)
-def test_who_asks_for_a_moment_is_heard(text: str) -> None:
-    assert asks_for_a_moment(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "non",
-        "attendez non",
-        "un conseiller",
-        "je cherche un conseiller",
-        "je note",
-        "attendez, c'est le 10",
-    ],
-)
-def test_who_says_more_than_that_is_answered(text: str) -> None:
-    assert not asks_for_a_moment(text)
+def test_who_looks_for_his_contract_is_not_in_the_middle_of_a_number() -> None:
+    assert judge("attendez, je cherche mon contrat", NUMBER, TODAY) is Verdict.UNSURE

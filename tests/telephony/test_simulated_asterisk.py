@@ -358,13 +358,16 @@ class RealReception:
         self.ended_turns: list[TurnEnded] = []
 
     def open(self, call: Call) -> Line:
-        return Line(Ear(EnergyDetector().open(), TurnTiming()), Playback())
+        return Line(Ear(EnergyDetector(), TurnTiming()), Playback())
 
     async def close(self, call: Call, outcome: Outcome) -> None:
         pass
 
     async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
         raise AssertionError("nobody is passed on here")
+
+    async def hand_over(self, call: CallId, desk: str) -> Transferred:
+        raise AssertionError("no operator is here")
 
     async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         while True:

@@ -247,7 +247,7 @@ async def test_who_says_yes_and_then_goes_on_is_heard_whole() -> None:
 
 
 async def test_who_speaks_long_without_being_understood_may_end_before_the_voice_goes_on() -> None:
-    async with call([HOURS, "", "attendez, un conseiller"]) as scene:
+    async with call([HOURS, "", "mais je veux un conseiller"]) as scene:
         await agent_speaks(scene)
         await scene.phone.speaks(1000)
         await scene.phone.waits(300)
@@ -289,9 +289,9 @@ async def test_who_asks_for_a_moment_is_given_it_and_the_question_stays_open() -
         await scene.phone.hears_the_agent_out()
         await scene.says()
         await scene.phone.hears_the_agent_out()
-        assert scene.journal.said()[-1] == "common.take_your_time"
+        assert scene.journal.said()[-1] == "care.hold_on"
         await scene.phone.waits(MOMENT_MS - 3000)
-        assert scene.journal.said()[-1] == "common.take_your_time"
+        assert scene.journal.said()[-1] == "care.hold_on"
         await scene.says()
         assert scene.journal.said()[-1] == "authenticate.ask_birth_date"
 
