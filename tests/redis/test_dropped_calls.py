@@ -62,8 +62,8 @@ async def test_who_rings_later_begins_anew() -> None:
 async def test_redis_drops_it_by_itself_and_holds_no_number(redis: Redis) -> None:
     await RedisDroppedCalls(redis, SECRET).keep(CALLER, DROPPED)
     (key,) = await redis.keys("*")
-    assert key.startswith(PREFIX.encode())
-    assert CALLER.encode() not in key
+    assert PREFIX in str(key)
+    assert CALLER not in str(key)
     assert 0 < await redis.ttl(key) <= KEPT_S
 
 
