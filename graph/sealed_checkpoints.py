@@ -1,4 +1,4 @@
-"""LangGraph's serializer under the key ring: what is written to the store of calls can be read by nobody else."""
+"""LangGraph's serializer under the key ring: nobody else can read what the store of calls holds."""
 
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 

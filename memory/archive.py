@@ -55,7 +55,7 @@ class Filed:
 
 
 class FileArchive:
-    """Files in a folder; one per machine. Methods block briefly: call them by the asynchronous twins below."""
+    """Files in a folder of this machine. The disk is left to threads: no call waits for it."""
 
     def __init__(self, folder: Path, ring: KeyRing | None = None) -> None:
         self._folder = folder
