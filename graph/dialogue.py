@@ -24,6 +24,7 @@ from graph.builder import CONFIRMED, CallGraph
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.provisional import ProvisionalSaver
 from graph.reply import Awaited, HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
+from graph.safekeeping import Safekeeping
 from graph.state import CallState, SpokenTo, TurnInput
 
 
@@ -31,6 +32,7 @@ class Dialogue:
     """Every call's dialogue; one per process."""
 
     def __init__(self, graph: CallGraph, checkpointer: BaseCheckpointSaver[Any]) -> None:
+        self._kept = checkpointer
         self._checkpointer = ProvisionalSaver(checkpointer)
         self._compiled = graph.compile(checkpointer=self._checkpointer, name="standardiste")
         self._locks: dict[str, asyncio.Lock] = {}
@@ -100,6 +102,8 @@ class Dialogue:
         lock = self._locks.get(call_id)
         if lock is not None and not lock.locked():
             del self._locks[call_id]
+        if isinstance(self._kept, Safekeeping):
+            self._kept.release(call_id)
 
     async def forget(self, call_id: str) -> None:
         """Remove everything that was written about ``call_id``."""

@@ -29,6 +29,17 @@ class Awaiting(TypedDict):
     """The form of the answer; it sets the ear's patience."""
 
 
+class Request(TypedDict):
+    """Something the caller asked for in the same breath as something else."""
+
+    node: str
+    """The node that serves it."""
+    said: str
+    """His words for it."""
+    act: str
+    """One of :class:`knowledge.acts.Act`, or empty."""
+
+
 class Handover(TypedDict):
     """What people need to know when the caller reaches them."""
 
@@ -78,6 +89,10 @@ class CallState(TurnInput, total=False):
     """The node that waits until identity is proven."""
     request: str
     """The caller's words that made the pending request: they may hold the claim's number."""
+    act: str
+    """What the caller's words of this turn do (:class:`knowledge.acts.Act`); empty when nothing special."""
+    queued: list[Request]
+    """Requests that wait until the one before them is served: « mon contrat, et aussi vos horaires »."""
     topic: str
     """The node that served the caller last; tells people what the call was about."""
 
