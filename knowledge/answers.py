@@ -9,17 +9,18 @@ before it reaches the caller, and refused when it
 - promises, advises, or is written for the eye (lists, brackets, "cliquez");
 - is not French, or is longer than one listens to;
 - is about something else than the passages: too few of its words are in them;
-- says no where the passages say yes: a negation that none of them has.
+- says more than they do, or no where they say yes: "tout", "toujours", a negation that none of them has.
 
-A passage that speaks to the model instead of the caller (:func:`commands`) is no evidence and is not shown to it.
-Pure. The rules of what may be promised are in the specification, section 3, and in the trade's style guide.
+A passage that speaks to the model instead of the caller (:func:`commands`) is no evidence and is not
+shown to it. Pure. The rules of what may be promised are in the specification, section 3, and in the
+trade's style guide.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from text_to_num import alpha2digit
+from text_to_num import alpha2digit  # type: ignore[import-untyped]  # ships no types
 
 from knowledge.french import content_stem, content_words, fold, words
 
@@ -32,28 +33,50 @@ LEAST_SUPPORT = 0.7
 _PHONE = re.compile(r"(?<!\d)0\d(?:[ .,\-–]*\d\d){4}(?!\d)")
 _THOUSANDS = re.compile(r"(?<=\d)[ \u00a0\u202f.](?=\d{3}(?!\d))")
 _FIGURE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\W\d_]+|%|€)?")
-_HALF_HOURS = re.compile(r"(\d+)\s*h\s*(\d\d)?\b")
-_ADDRESS = re.compile(r"\S*(?:@|https?:|www\.|\.(?:fr|com|org|net|eu)\b)\S*|\barobase\b|\bpoint (?:fr|com)\b", re.I)
+_HALF_HOURS = re.compile(r"(\d+)\s*h(?:\s*(\d\d))?\b")
+_ADDRESS = re.compile(
+    r"\S*(?:@|https?:|www\.|\.(?:fr|com|org|net|eu)\b)\S*|\barobase\b|\bpoint (?:fr|com)\b", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
-_WRITTEN = re.compile(r"[*_#|\[\]{}<>()]|\b(?:cliquez|ci-dessous|ci-dessus|voir plus bas)\b", re.I)
+_WRITTEN = re.compile(r"[*_#|\[\]{}<>()]|\b(?:cliquez|ci-dessous|ci-dessus|voir plus bas)\b", re.IGNORECASE)
 _PROMISE = re.compile(
-    r"je vous (?:conseille|recommande|suggere|promets|garantis|assure)|nous vous (?:conseillons|recommandons|garantissons)"
-    r"|vous devriez|vous feriez (?:mieux|bien)|a votre place|il vaut mieux|il serait preferable|le mieux (?:est|serait)"
-    r"|(?:c'est|est) garantie?s?\b|sans aucun doute|a coup sur|c'est certain|je m'engage|nous nous engageons"
-    r"|vous serez (?:indemnise|rembourse|paye|couvert)|vous etes couvert|sera accepte|c'est couvert|vous avez gagne"
+    r"je vous (?:conseille|recommande|suggere|promets|garantis|assure)"
+    r"|nous vous (?:conseillons|recommandons|garantissons)"
+    r"|vous devriez|vous feriez (?:mieux|bien)|a votre place|il vaut mieux|il serait preferable"
+    r"|le mieux (?:est|serait)|(?:c'est|est) garantie?s?\b|sans aucun doute|a coup sur|c'est certain"
+    r"|je m'engage|nous nous engageons|vous serez (?:indemnise|rembourse|paye|couvert)|vous etes couvert"
+    r"|sera accepte|c'est couvert|vous avez gagne"
 )
 _FOREIGN = frozenset(
-    {"the", "you", "your", "is", "are", "and", "of", "to", "with", "for", "please", "der", "und", "ist", "el", "los"}
+    {
+        "the",
+        "you",
+        "your",
+        "is",
+        "are",
+        "and",
+        "of",
+        "to",
+        "with",
+        "for",
+        "please",
+        "der",
+        "und",
+        "ist",
+        "el",
+        "los",
+    }
 )
 _NEGATION = re.compile(r"\b(?:ne|n|pas|jamais|aucune?|non|sans)\b")
+_ABSOLUTE = re.compile(r"\b(?:tout|tous|toute|toutes|toujours|jamais|totalement|integralement|aucune?)\b")
 _COMMANDS = re.compile(
-    r"ignore[rsz]?\b.{0,40}\b(?:instruction|consigne|regle|precede)|oublie[rsz]?\b.{0,30}\b(?:instruction|consigne|regle)"
-    r"|nouvelles? (?:instructions?|consignes?)\b|tu es (?:maintenant|desormais)|(?:reponds?|dis|repete|ecris)[- ](?:toujours|que|seulement|uniquement)"
-    r"|(?:system|assistant|user)\s*:|system prompt|prompt systeme|ignore (?:all|previous|the)|</?(?:passage|system|user|assistant)"
-    r"|\[inst\]|<\|"
+    r"(?:ignore[rsz]?|oublie[rsz]?)\b.{0,40}\b(?:instruction|consigne|regle|precede)"
+    r"|nouvelles? (?:instructions?|consignes?)\b|tu es (?:maintenant|desormais)"
+    r"|(?:reponds?|dis|repete|ecris)[- ](?:toujours|que|seulement|uniquement)"
+    r"|(?:system|assistant|user)\s*:|system prompt|prompt systeme|ignore (?:all|previous|the)"
+    r"|</?(?:passage|system|user|assistant)|\[inst\]|<\|"
 )
 _UNITS_ALIKE = {
-    "%": "pour",
     "€": "euros",
     "eur": "euros",
     "euro": "euros",
@@ -67,11 +90,13 @@ _UNITS_ALIKE = {
 }
 _UNITS = frozenset(
     {
-        *("jours", "mois", "ans", "heures", "semaines", "minutes", "euros", "pour", "chiffres"),
+        *("jours", "mois", "ans", "heures", "semaines", "minutes", "euros", "%", "chiffres"),
         *("janvier", "fevrier", "mars", "avril", "mai", "juin", "juillet", "aout"),
         *("septembre", "octobre", "novembre", "decembre"),
     }
 )
+_BEGINNING = 5
+"""Letters from which a fact may be the beginning of a longer word."""
 _NO_SUPPORT_NEEDED = frozenset(
     {"euros", "jours", "mois", "ans", "conseiller", "sinon", "effet", "notamment", "souhaiter", "suffire"}
 )
@@ -79,14 +104,14 @@ _NO_SUPPORT_NEEDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number that was said, with what it counts: ``5 jours``. ``unit`` is empty when it counts nothing known."""
+    """A number that was said, with what it counts (``5 jours``); ``unit`` is empty when that is unknown."""
 
     value: str
     unit: str
 
 
 def spoken_as_digits(text: str) -> str:
-    """``text`` folded, in lower case, its numbers as digits: ``dix-sept virgule deux pour cent`` gives ``17,2 pour 100``."""
+    """``text`` folded, in lower case, its numbers as digits: ``dix-sept virgule deux`` gives ``17,2``."""
     flat = " ".join(text.replace("’", "'").split())
     counted = str(alpha2digit(flat, "fr", threshold=0.0))
     plain = _THOUSANDS.sub("", fold(counted).lower())
@@ -145,6 +170,8 @@ def fault(sentence: str, passages: Sequence[str]) -> str:
         return "not French"
     if _NEGATION.search(folded) and not _NEGATION.search(fold(evidence).lower()):
         return "a negation that no passage holds"
+    if set(_ABSOLUTE.findall(folded)) - set(_ABSOLUTE.findall(fold(evidence).lower())):
+        return "more than the passages say"
     if _support(sentence, evidence) < LEAST_SUPPORT:
         return "about something else"
     return ""
@@ -161,11 +188,12 @@ def answer_fault(answer: str, passages: Sequence[str]) -> str:
 
 
 def holds(text: str, fact: str) -> bool:
-    """Whether ``text`` states ``fact``, numbers in words or digits, accents and capitals apart; at word limits."""
-    plain = _comparable(text)
-    return f" {_comparable(fact).strip()} " in plain or (
-        len(_comparable(fact).strip()) >= 6 and f" {_comparable(fact).strip()}" in plain
-    )
+    """Whether ``text`` states ``fact``, numbers in words or in digits, accents and capitals apart.
+
+    Whole words; a longer fact may be the beginning of one (``bénéficiaire`` of ``bénéficiaires``).
+    """
+    plain, wanted = _comparable(text), _comparable(fact).strip()
+    return bool(wanted) and f" {wanted}{'' if len(wanted) >= _BEGINNING else ' '}" in plain
 
 
 def _comparable(text: str) -> str:
@@ -187,10 +215,11 @@ def _strange_names(sentence: str, evidence: str) -> list[str]:
 
 
 def _support(sentence: str, evidence: str) -> float:
-    told = [content_stem(word) for word in content_words(sentence) if not word.isdigit()]
+    told = [
+        content_stem(word) for word in content_words(spoken_as_digits(sentence)) if not word[:1].isdigit()
+    ]
     if not told:
         return 1.0
-    held = {content_stem(word) for word in content_words(evidence)}
-    held |= {content_stem(word) for word in content_words(spoken_as_digits(evidence))}
+    held = {content_stem(word) for word in content_words(spoken_as_digits(evidence))}
     held |= {content_stem(word) for word in _NO_SUPPORT_NEEDED}
     return sum(one in held for one in told) / len(told)

@@ -18,8 +18,8 @@ Some questions are near what is known and still have no answer here (prices, oth
 advice). Two lists keep them out, and lower scores under the threshold whatever they were:
 
 - ``unanswerable.txt``, whole questions: one nearer to a line of it than to any passage is refused;
-- ``out_of_scope.txt``, expressions (prices, competitors, other branches): a question that holds one can only be
-  answered by a passage that is asked with it.
+- ``out_of_scope.txt``, expressions (prices, competitors, other branches): a question that holds one can
+  only be answered by a passage that is asked with it.
 
 A question of one content word says little: a passage must be asked in nearly that word alone.
 
@@ -151,17 +151,17 @@ class Relevance:
         return Question(frozenset(content_stems(self.repair(question))), frozenset(stems(question)), outside)
 
     def out_of_scope(self, question: Question, wording: Wording) -> bool:
-        """Whether ``question`` holds an expression of ``out_of_scope.txt`` that ``wording`` is not asked with."""
+        """Whether ``question`` holds an expression out of scope that ``wording`` is not asked with."""
         if not question.outside:
             return False
         passage = self._analysed.get(wording) or _analyse(wording)
         return any(
-            f" {' '.join(one)} " not in passage.spoken and not _content(one) <= passage.asked
+            f" {' '.join(one)} " not in passage.spoken and not _outside()[one] <= passage.asked
             for one in question.outside
         )
 
     def nuance(self, question: Question, wording: Wording) -> float:
-        """How near the nearest of ``wording``'s questions is with its small words: it decides between equals."""
+        """How near the nearest question of ``wording`` is with its small words, to decide between equals."""
         return max(
             (
                 2 * len(question.every & one) / (len(question.every) + len(one))
@@ -228,16 +228,16 @@ def unanswerable_questions() -> tuple[str, ...]:
 
 
 @cache
-def _outside() -> tuple[tuple[str, ...], ...]:
-    """The expressions of ``out_of_scope.txt``, as stems."""
-    written = (one for line in lines(OUT_OF_SCOPE_FILE) for one in line.split(","))
-    return tuple(dict.fromkeys(tuple(stems(one)) for one in written if one.strip()))
+def _outside() -> dict[tuple[str, ...], frozenset[str]]:
+    """The expressions of ``out_of_scope.txt`` as stems, each with the stems it is told by in another order.
 
-
-@cache
-def _content(expression: tuple[str, ...]) -> frozenset[str]:
-    """The content stems of an expression; itself, which nothing holds, when it has small words only."""
-    return frozenset(content_stems(" ".join(expression))) or frozenset({" ".join(expression)})
+    "faire un devis" is not told by its one content word: it has itself instead, which no passage holds.
+    """
+    written = [one.strip() for line in lines(OUT_OF_SCOPE_FILE) for one in line.split(",") if one.strip()]
+    return {
+        tuple(stems(one)): content if len(content) > 1 or len(stems(one)) == 1 else frozenset({one})
+        for one, content in ((one, frozenset(content_stems(one))) for one in written)
+    }
 
 
 def _spoken(questions: Iterable[str]) -> str:

@@ -12,6 +12,10 @@ from knowledge.relevance import REFUSED_SHARE, Relevance, Wording
 ANSWERABLE = 0.5
 """Least score at which a passage may be given as an answer; below it, say that you do not know."""
 
+DIRECT = 0.75
+"""Score from which a passage's own answer is spoken as it stands, at once, even when a model could word one.
+
+On the questions of tests/knowledge/answers.tsv used for tuning, no answer at or above it was wrong."""
 EQUAL = 1e-6
 """Scores that differ by less are equal: the small words of the question then decide."""
 
