@@ -70,6 +70,31 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
+async def _events(settings: Settings, options: argparse.Namespace) -> int:
+    from app.events import follow
+
+    return await follow(settings, options.group, from_the_beginning=options.all, once=options.once)
+
+
+async def _webhook(settings: Settings, options: argparse.Namespace) -> int:
+    from app.events import send_to_webhook
+
+    return await send_to_webhook(settings, dead=options.dead, once=options.once)
+
+
+def _events_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--group", default="terminal", help="consumer group to read as (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="from the beginning, when the group is new")
+    parser.add_argument("--once", action="store_true", help="stop when there is nothing left")
+
+
+def _webhook_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dead", action="store_true", help="send what was refused for good once more, and stop"
+    )
+    parser.add_argument("--once", action="store_true", help="stop when there is nothing left")
+
+
 def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
     def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--folder", type=Path, default=Path(default), help="where to write (%(default)s)")
@@ -102,6 +127,20 @@ COMMANDS = (
         "bring the Qdrant server up to date with knowledge/faq; again changes nothing",
         "QDRANT_HOST=localhost python -m app index",
         _index,
+    ),
+    Command(
+        "events",
+        "print what happens on calls, one line of JSON each, as another system would read it from Redis",
+        "REDIS_HOST=localhost python -m app events --group crm --all",
+        _events,
+        _events_arguments,
+    ),
+    Command(
+        "webhook",
+        "deliver what happens on calls to another system by signed POST, with retries",
+        "EVENTS_WEBHOOK_URL=https://crm.example/hook EVENTS_WEBHOOK_SECRET=… python -m app webhook",
+        _webhook,
+        _webhook_arguments,
     ),
     Command(
         "graph",
