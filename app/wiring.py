@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
@@ -31,6 +32,7 @@ from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
 from knowledge.documents import read_folder
+from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
@@ -306,7 +308,23 @@ def open_knowledge(settings: Settings) -> QdrantRetriever:
     knowledge = settings.knowledge
     host = knowledge.host if "://" in knowledge.host else f"http://{knowledge.host}"
     location = f"{host}:{knowledge.port}" if knowledge.host else ":memory:"
-    return QdrantRetriever.open(location, api_key=knowledge.api_key.get_secret_value())
+    return QdrantRetriever.open(
+        location,
+        api_key=knowledge.api_key.get_secret_value(),
+        dense=_embeddings(settings),
+        collection=knowledge.collection_name,
+    )
+
+
+def _embeddings(settings: Settings) -> Embeddings | None:
+    """The dense side of the search; None, and a warning, when it is wanted and cannot be had."""
+    if not settings.embeddings.model:
+        return None
+    try:
+        return load_embeddings(settings.embeddings.model)
+    except EmbeddingsUnavailable as exc:
+        log.warning("knowledge.words_alone", extra={"reason": str(exc)})
+        return None
 
 
 def _identity_key(settings: Settings) -> bytes:
