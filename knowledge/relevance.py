@@ -133,6 +133,11 @@ class Relevance:
         }
         self._unknown_idf = UNKNOWN_WEIGHT * math.log(1 + (total + 0.5) / 0.5)
         # Sorted: of two equally near words, the same one is taken whatever order the passages come in.
+        self._written_weights: dict[frozenset[str], float] = {}
+        self._refused_by_stem: dict[str, list[frozenset[str]]] = {}
+        for refused in self._refused:
+            for stem in refused:
+                self._refused_by_stem.setdefault(stem, []).append(refused)
         known = sorted({one for text in written for one in content_words(text)})
         self._spelling = {fold(word): word for word in known}
         self._sounds = {_sound(word): word for word in reversed(known)}
@@ -179,9 +184,16 @@ class Relevance:
         passage = self._analysed.get(wording) or _analyse(wording)
         in_answer = (asked & passage.body) - passage.asked
         found = self._weight(asked & passage.asked) + ANSWER_CREDIT * self._weight(in_answer)
-        coverage = found / self._weight(asked)
+        whole = self._weight(asked)
+        coverage = found / whole
         # A piece of a plain document is asked in no particular way: what it covers is all there is to say.
-        closeness = max((self._dice(asked, one) for one in passage.questions), default=coverage)
+        closeness = max(
+            (
+                2 * self._weight(asked & one) / (whole + self._written_weight(one))
+                for one in passage.questions
+            ),
+            default=coverage,
+        )
         score = COVERAGE_SHARE * coverage + (1 - COVERAGE_SHARE) * closeness
         return score * max(closeness**2, LONE_WORD_FLOOR) if len(asked) == 1 and passage.questions else score
 
@@ -191,17 +203,20 @@ class Relevance:
         if not asked:
             return 0.0
         whole = self._weight(asked)
-        return max(
-            (
-                COVERAGE_SHARE * self._weight(asked & one) / whole
-                + (1 - COVERAGE_SHARE) * self._dice(asked, one)
-                for one in self._refused
-            ),
-            default=0.0,
-        )
+        near = {one for stem in asked for one in self._refused_by_stem.get(stem, ())}
+        best = 0.0
+        for one in near:
+            common = self._weight(asked & one)
+            dice = 2 * common / (whole + self._written_weight(one))
+            best = max(best, COVERAGE_SHARE * common / whole + (1 - COVERAGE_SHARE) * dice)
+        return best
 
-    def _dice(self, asked: frozenset[str], wanted: frozenset[str]) -> float:
-        return 2 * self._weight(asked & wanted) / (self._weight(asked) + self._weight(wanted))
+    def _written_weight(self, written: frozenset[str]) -> float:
+        """The weight of a question of the knowledge base, worked out once."""
+        weight = self._written_weights.get(written)
+        if weight is None:
+            weight = self._written_weights[written] = self._weight(written)
+        return weight
 
     def _weight(self, some: frozenset[str]) -> float:
         return sum(self._idf.get(one, self._unknown_idf) for one in some)
