@@ -5,6 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
+async def _evaluate(_: Settings, options: argparse.Namespace) -> int:
+    from app.evaluation import intents, values
+    from app.evaluation.tables import TableInvalid
+
+    try:
+        match options.what:
+            case "intents":
+                return intents.evaluate(options.files, as_json=options.json)
+            case _:
+                return values.evaluate(options.files, options.today, as_json=options.json)
+    except TableInvalid as exc:
+        raise CannotRun(str(exc)) from exc
+
+
 async def _events(settings: Settings, options: argparse.Namespace) -> int:
     from app.events import follow
 
@@ -102,6 +117,29 @@ def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
     return add
 
 
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        choices=("intents", "values"),
+        help="intents: columns text, intent, second (may be empty), act (may be empty); "
+        "values: columns text, form, expected (empty: the agent must ask again)",
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="TSV, CSV, JSON lines, JSON or YAML, or a folder of them",
+    )
+    parser.add_argument("--json", action="store_true", help="figures and failures for a machine")
+    parser.add_argument(
+        "--today",
+        type=date.fromisoformat,
+        default=date.today(),  # noqa: DTZ011 - the day on the caller's calendar is the machine's
+        help="values: the day that bounds birth dates, as 2026-11-15 (%(default)s)",
+    )
+
+
 def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-state", action="store_true", help="do not print the state after each turn")
 
@@ -127,6 +165,13 @@ COMMANDS = (
         "bring the Qdrant server up to date with knowledge/faq; again changes nothing",
         "QDRANT_HOST=localhost python -m app index",
         _index,
+    ),
+    Command(
+        "evaluate",
+        "understanding measured on a labelled table; exits with 0 when the goal is reached, 1 when it is not",
+        "python -m app evaluate intents tests/understanding/intents/tuning",
+        _evaluate,
+        _evaluate_arguments,
     ),
     Command(
         "events",
