@@ -39,6 +39,7 @@ from knowledge.retriever import Retriever
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.redis_connection import connect, shown
+from nodes.faq import Faq
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -142,6 +143,13 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
         yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present)
+
+
+@asynccontextmanager
+async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
+    """The part that answers general questions, alone: for measuring it."""
+    async with AsyncExitStack() as stack:
+        yield Faq(await _knowledge(settings, stack))
 
 
 @asynccontextmanager

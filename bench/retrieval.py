@@ -1,9 +1,9 @@
 """How long a question takes to find its passages among a thousand: ``python -m bench.retrieval``.
 
-A thousand passages are made of the knowledge that ships: every one of them several times over, each copy with words
-of its own, so that the index is as varied as a real one. Questions are those of tests/knowledge/answers.tsv. The
-whole search is timed, as the dialogue waits for it: repair, Qdrant inside the process, scoring, refusal. The goal is
-30 ms at the median.
+A thousand passages are made of the knowledge that ships: every one of them several times over, each copy
+with words of its own, so that the index is as varied as a real one. Questions are those of
+tests/knowledge/answers.tsv. The whole search is timed, as the dialogue waits for it: repair, Qdrant
+inside the process, scoring, refusal. The goal is 30 ms at the median.
 """
 
 import argparse
@@ -26,28 +26,23 @@ GOAL_MS = 30.0
 def passages(wanted: int) -> list[Passage]:
     """``wanted`` passages, all different."""
     shipped = read_folder()
+    made: list[Passage] = []
+    for number in count():
+        made += shipped if number == 0 else [_copy(one, number) for one in shipped]
+        if len(made) >= wanted:
+            break
+    return made[:wanted]
 
-    def copies() -> "list[Passage]":
-        made: list[Passage] = []
-        for number in count():
-            for one in shipped:
-                source = one.source if number == 0 else f"produit{number}/{one.source}"
-                made.append(
-                    one
-                    if number == 0
-                    else replace(
-                        one,
-                        id=passage_id(source, one.question),
-                        source=source,
-                        question=f"{one.question} (produit{number})",
-                        variants=one.variants[number % 3 :: 3],
-                    )
-                )
-                if len(made) == wanted:
-                    return made
-        return made
 
-    return copies()
+def _copy(one: Passage, number: int) -> Passage:
+    source = f"produit{number}/{one.source}"
+    return replace(
+        one,
+        id=passage_id(source, one.question),
+        source=source,
+        question=f"{one.question} (produit{number})",
+        variants=one.variants[number % 3 :: 3],
+    )
 
 
 async def measure(size: int, searches: int) -> list[float]:

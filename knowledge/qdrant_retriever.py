@@ -50,7 +50,7 @@ SERVER_TIMEOUT_S = 2
 COSINE_OF_NOTHING = 0.35
 COSINE_OF_SAME = 0.85
 """Cosines read as likeness 0 and 1, linear between: an estimate for distiluse, not yet measured."""
-_CANDIDATES = 24
+_CANDIDATES = 64
 _BATCH = 64
 
 # One for the process, not for an instance: two instances may share the in-process engine's globals,
