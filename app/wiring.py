@@ -252,7 +252,6 @@ async def open_agent(
         await agi.start()
         stack.push_async_callback(agi.close)
         monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address), agi)
-        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         providers.warming.begin()
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
