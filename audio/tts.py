@@ -8,12 +8,20 @@ from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import Final, Protocol
 
+from memory.breaker import Fault
+
 
 class TtsFailed(Exception):
     """The voice could not speak (outage, time-out, refusal), before or within a sentence.
 
-    Raised by adapters only, with the cause chained.
+    Raised with the cause chained. ``fault`` is what it says about the provider, for its breaker; ``slow``
+    when it was given up because it took too long.
     """
+
+    def __init__(self, message: str, fault: Fault | None = None, *, slow: bool = False) -> None:
+        super().__init__(message)
+        self.fault = fault or Fault(reason=message)
+        self.slow = slow
 
 
 class Pace(StrEnum):
