@@ -34,7 +34,7 @@ PIP_FIND_LINKS_OF := import ast, subprocess, sys; \
   found = [place for line in lines if ".find-links=" in line for place in ast.literal_eval(line.split("=", 1)[1]).split()]; \
   print(",".join(dict.fromkeys(found)))
 
-.PHONY: help setup check test test-phone call run chat graph lock clean
+.PHONY: help setup check test test-phone test-redis call run chat graph lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -47,8 +47,14 @@ setup: $(STAMP) ## install what EXTRAS names into .venv
 call: $(STAMP) ## one whole phone call, with a scripted caller; no key needed
 	@$(PY) -m app call $(ARGS)
 
-test: $(STAMP) ## the tests, but those that ring a real Asterisk
+test: $(STAMP) ## the tests, with a real Redis, but those that ring a real Asterisk
+	@$(PY) -m tests.redis.stack
 	@$(PY) -m pytest $(ARGS)
+
+# The first time 53 MB are downloaded into the user's cache (tests/redis/stack.py); Linux on x86-64.
+test-redis: $(STAMP) ## only the tests that ask a real Redis
+	@$(PY) -m tests.redis.stack
+	@$(PY) -m pytest -m redis tests/redis $(ARGS)
 
 # On Debian and its kin, without root; the first time 70 MB are downloaded into the user's cache (tests/asterisk/debian.py).
 test-phone: $(STAMP) ## the tests that ring a real Asterisk; about five minutes

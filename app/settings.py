@@ -249,6 +249,37 @@ class Checkpoints(_Concern):
     path: str = Field(
         "", description="SQLite file; empty: checkpoints.sqlite in the data folder; or :memory:"
     )
+    redis: Literal["library", "core"] = Field(
+        "library",
+        description="how calls are kept when there is a Redis: library needs one with JSON and Search, "
+        "core takes any Redis or Valkey",
+    )
+
+
+class Redis(_Concern):
+    """What several workers share; without it there is one worker, and a file."""
+
+    model_config = SettingsConfigDict(env_prefix="REDIS_")
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="redis://, rediss://, redis+sentinel://host:26379/mymaster/0 or "
+        "redis+cluster://host:6379; instead of host, port and db",
+    )
+    host: str = Field("", description="address of Redis; empty: no Redis, calls are kept in a file")
+    port: int = Field(6379, ge=1, le=65535, description="port of Redis")
+    db: int = Field(0, ge=0, description="number of the database; the library's checkpoints only work in 0")
+    password: SecretStr = Field(SecretStr(""), description="its password")
+    session_ttl: int = Field(
+        3600, ge=900, description="seconds that a call is kept after its last turn; longer than any call"
+    )
+
+    @property
+    def address(self) -> str:
+        """What to connect to; empty when there is no Redis."""
+        if given := self.url.get_secret_value():
+            return given
+        return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +299,7 @@ class Settings:
     handover: Handover
     knowledge: Knowledge
     checkpoints: Checkpoints
+    redis: Redis
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

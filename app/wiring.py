@@ -13,7 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from redis.asyncio import Redis
 
 from app.calls import CallBook
 from app.monitor import Monitor, Thresholds
@@ -23,12 +26,14 @@ from audio.providers.silero_vad import SileroVad
 from audio.stt import SpeechToText
 from audio.tts import TextToSpeech
 from graph.builder import Services, build_graph
-from graph.checkpoints import open_checkpoints
+from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
+from graph.safekeeping import Safekeeping
 from knowledge.documents import read_folder
 from knowledge.intents import LocalIntentClassifier
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
+from memory.redis_connection import connect, shown
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -86,6 +91,8 @@ class Mind:
     knowledge: Retriever
     parts: dict[str, str]
     """What was chosen, by port."""
+    takes_calls: Callable[[], bool] = lambda: True
+    """Whether new calls can be kept: not while the store of calls is away."""
 
 
 def this_moment() -> datetime:
@@ -103,8 +110,8 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
         backoffice = await _backoffice(settings, stack)
         knowledge = await _knowledge(settings, stack)
         classifier = await asyncio.to_thread(LocalIntentClassifier.train)
-        path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        checkpointer = await stack.enter_async_context(open_checkpoints(path))
+        redis = await _redis(settings, stack)
+        checkpointer, kept_in = await _checkpoints(settings, redis, stack)
         gate = Gate(backoffice, _identity_key(settings))
         call_backs = settings.application.data_folder / "callbacks.jsonl"
         services = Services(
@@ -117,14 +124,15 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
             now=now,
         )
         dialogue = Dialogue(build_graph(services), checkpointer)
+        kept = checkpointer if isinstance(checkpointer, Safekeeping) else None
         host = settings.knowledge.host
         parts = {
             "back office": settings.insurance.api_base_url or "fictional customers",
             "knowledge": f"Qdrant at {host}" if host else "Qdrant inside",
-            "checkpoints": path,
+            "checkpoints": kept_in,
             "call-backs": str(call_backs),
         }
-        yield Mind(dialogue, knowledge, parts)
+        yield Mind(dialogue, knowledge, parts, lambda: kept is None or kept.present)
 
 
 @asynccontextmanager
@@ -155,7 +163,15 @@ async def open_agent(
         stack.push_async_callback(media.close)
         audio_address = (line.audio_address or _reachable(line.audio_host), media.port)
         plan = settings.handover.plan()
-        agi = AgiServer(line.agi_host, line.agi_port, switchboard, desk, audio_address, plan=plan)
+        agi = AgiServer(
+            line.agi_host,
+            line.agi_port,
+            switchboard,
+            desk,
+            audio_address,
+            plan=plan,
+            takes_calls=mind.takes_calls,
+        )
         await agi.start()
         stack.push_async_callback(agi.close)
         monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address))
@@ -198,6 +214,26 @@ async def _monitor(settings: Settings, stack: AsyncExitStack, calls: CallBook, a
     if link is not None:
         await link.start()
     return monitor
+
+
+async def _redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:
+    """What the workers share; None for a worker on its own."""
+    given = settings.redis
+    if not given.address:
+        return None
+    return await stack.enter_async_context(connect(given.address, given.password.get_secret_value()))
+
+
+async def _checkpoints(
+    settings: Settings, redis: Redis | None, stack: AsyncExitStack
+) -> tuple[BaseCheckpointSaver[Any], str]:
+    """Where calls are kept, and how that is called."""
+    if redis is None:
+        path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
+        return await stack.enter_async_context(open_checkpoints(path)), path
+    form = settings.checkpoints.redis
+    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl)
+    return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
 
 
 def _voice(settings: Settings) -> TextToSpeech:

@@ -8,8 +8,13 @@ is personal; there is no loop. Every edge into a personal skill comes from ``aut
 Nodes are wrapped on their way in: here, and only here, they meet LangGraph. The wrapper gives a node
 the voice it is entitled to, writes what was said into the history, opens the sealed identity for the
 skills that need one, and answers for a back office that does not.
+
+A run may be speculative (see :mod:`graph.dialogue`): it goes through all its nodes, and the node that would
+end it waits until the turn is certain. So a run that ends is certain, and nothing of one that is not is
+ever an end state.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,13 +23,13 @@ from typing import Protocol
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 from graph import routing
-from graph.reply import NodeRan, Say
-from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser
-from graph.state import CallState, CallUpdate, TurnInput
+from graph.reply import Manner, NodeRan, Say
+from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser, running, sure
+from graph.state import CallState, CallUpdate, SpokenTo, TurnInput
 from knowledge.intents import IntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
@@ -44,6 +49,10 @@ from tools.gate import Gate
 from tools.opening_hours import OpeningHours
 
 CallGraph = StateGraph[CallState, None, TurnInput, CallState]
+
+CONFIRMED = "__confirmed"
+"""Key of a run's configuration: the ``asyncio.Event`` that its turn is certain, or nothing when it is.
+With two underscores, as what LangGraph is not to copy into the checkpoint's metadata."""
 
 
 class Node(Protocol):
@@ -152,7 +161,8 @@ def _sorting(sorter: Sorter) -> Node:
 
     async def run(state: CallState) -> CallUpdate:
         started = time.perf_counter()
-        update = await sorter(state)
+        with running(_certainty(), _adopting):
+            update = await sorter(state)
         _tell(NodeRan("classify", (time.perf_counter() - started) * 1000))
         return update
 
@@ -172,12 +182,15 @@ def _speaking(name: str, station: Station, people_away: Callable[[], bool]) -> N
             _tell(Say(line.key, line.text, line.interruptible, str(message.id)))
 
         told: CallState = {**state, "people_away": people_away()}
-        try:
-            update = await station(told, speak)
-        except BackofficeUnavailable:
-            about = state.get("pending", "")
-            update = offer_adviser(told, speak, load("common"), "unavailable", "unavailable", about)
-        _tell(NodeRan(name, (time.perf_counter() - started) * 1000))
+        with running(_certainty(), _adopting):
+            try:
+                update = await station(told, speak)
+            except BackofficeUnavailable:
+                about = state.get("pending", "")
+                update = offer_adviser(told, speak, load("common"), "unavailable", "unavailable", about)
+            _tell(NodeRan(name, (time.perf_counter() - started) * 1000))
+            if not update.get("goto"):
+                await sure()
         closed: CallUpdate = {"goto": "", "awaiting": None, "ended": "", "handover": None}
         return {**closed, **update, "messages": list(said)}
 
@@ -196,6 +209,15 @@ def _identified(skill: PersonalSkill, gate: Gate) -> Station:
     return run
 
 
-def _tell(event: Say | NodeRan) -> None:
+def _certainty() -> Callable[[], Awaitable[object]] | None:
+    confirmed = get_config().get("configurable", {}).get(CONFIRMED)
+    return confirmed.wait if isinstance(confirmed, asyncio.Event) else None
+
+
+def _adopting(manner: SpokenTo) -> None:
+    _tell(Manner(manner["pace"], manner["louder"]))
+
+
+def _tell(event: Say | Manner | NodeRan) -> None:
     """Out of the run, at once, to whoever drives the turn."""
     get_stream_writer()(event)

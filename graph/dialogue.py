@@ -4,32 +4,45 @@ Theory of operation. A turn is one ``astream`` on the call's thread with ``durab
 write to the checkpoint when it ends, when it fails, and when it is cancelled because the caller spoke.
 Two turns on one thread would lose one of them, so each call has a lock. What the nodes say comes out
 of the run as it is said; what the line shall do next is read from the state at the end.
+
+A turn can be run before it is certain: the caller has paused and may go on. Such a run does everything
+but end (the graph's last node waits) and, whatever happens to it, writes nothing: LangGraph 1.2.22 would
+write the nodes that were done when a run is cancelled, so it is given a saver that takes no word on a
+turn that is not certain yet.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from graph.builder import CallGraph
+from graph.builder import CONFIRMED, CallGraph
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
-from graph.reply import Awaited, HangUp, Listen, NodeRan, Reply, Say, StopRecording, Transfer
-from graph.state import CallState, TurnInput
+from graph.provisional import ProvisionalSaver
+from graph.reply import Awaited, HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
+from graph.safekeeping import Safekeeping
+from graph.state import CallState, SpokenTo, TurnInput
 
 
 class Dialogue:
     """Every call's dialogue; one per process."""
 
     def __init__(self, graph: CallGraph, checkpointer: BaseCheckpointSaver[Any]) -> None:
-        self._compiled = graph.compile(checkpointer=checkpointer, name="standardiste")
-        self._checkpointer = checkpointer
+        self._kept = checkpointer
+        self._checkpointer = ProvisionalSaver(checkpointer)
+        self._compiled = graph.compile(checkpointer=self._checkpointer, name="standardiste")
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def turn(
-        self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
+        self,
+        call_id: str,
+        heard: Heard,
+        cut: Mapping[str, str] | None = None,
+        confirmed: asyncio.Event | None = None,
     ) -> AsyncGenerator[Reply, None]:
         """One turn of ``call_id``: the replies as they are produced, the line's next act last.
 
@@ -37,23 +50,38 @@ class Dialogue:
         history keeps only that. Closing the iterator cancels the turn; the state of what was done
         is kept. Raises what the nodes raise.
 
+        With ``confirmed`` the turn is run before it is certain that the caller has ended it: replies come,
+        to be prepared and not to be heard, and the run waits for the event before it ends. Cancelled
+        before that, it has changed nothing.
+
         :class:`CallBegins` begins anew whatever was known under that name: a dialplan that gives two
         callers the same id must not give the second what the first has proven.
         """
         async with self._locks.setdefault(call_id, asyncio.Lock()):
-            if isinstance(heard, CallBegins) and await self.state(call_id):
-                await self._checkpointer.adelete_thread(call_id)
-            state: CallState = {}
-            async for kind, event in self._compiled.astream(
-                _turn_input(call_id, heard, cut or {}),
-                _thread(call_id),
-                stream_mode=["custom", "values"],
-                durability="exit",
-            ):
-                if kind == "values":
-                    state = cast("CallState", event)
-                elif isinstance(event, Say | NodeRan):
-                    yield event
+            with self._checkpointer.unless_certain(call_id, confirmed):
+                if isinstance(heard, CallBegins) and await self.state(call_id):
+                    await self._checkpointer.adelete_thread(call_id)
+                state: CallState = {}
+                told = Manner() if isinstance(heard, CallBegins | Resumed | NotReached) else None
+                events = self._compiled.astream(
+                    _turn_input(call_id, heard, cut or {}),
+                    _run(call_id, confirmed),
+                    stream_mode=["custom", "values"],
+                    durability="exit",
+                )
+                # Closed here and not by the garbage collector: its last writes belong to this turn.
+                async with aclosing(cast("AsyncGenerator[Any, None]", events)) as running:
+                    async for kind, event in running:
+                        if kind == "values":
+                            state = cast("CallState", event)
+                            event = _manner(state)
+                        match event:
+                            case Manner():
+                                if told is not None and event != told:
+                                    yield event
+                                told = event
+                            case Say() | NodeRan():
+                                yield event
             _heed_cancellation()
             for reply in _what_next(state):
                 yield reply
@@ -74,6 +102,8 @@ class Dialogue:
         lock = self._locks.get(call_id)
         if lock is not None and not lock.locked():
             del self._locks[call_id]
+        if isinstance(self._kept, Safekeeping):
+            self._kept.release(call_id)
 
     async def forget(self, call_id: str) -> None:
         """Remove everything that was written about ``call_id``."""
@@ -102,6 +132,15 @@ def _heed_cancellation() -> None:
 
 def _thread(call_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": call_id}}
+
+
+def _run(call_id: str, confirmed: asyncio.Event | None) -> RunnableConfig:
+    return {"configurable": {"thread_id": call_id, CONFIRMED: confirmed}}
+
+
+def _manner(state: CallState) -> Manner:
+    asked: SpokenTo | None = state.get("manner")
+    return Manner(asked["pace"], asked["louder"]) if asked else Manner()
 
 
 def _turn_input(call_id: str, heard: Heard, cut: Mapping[str, str]) -> TurnInput:

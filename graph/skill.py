@@ -7,14 +7,21 @@ LangGraph nor the line. What a node may do is in its signature:
 - a :class:`Sorter` is given none, so it cannot speak;
 - a :class:`PersonalSkill` is given the caller's proven :class:`~tools.identity.Identity`, without
   which no personal data can be asked of the back office.
+
+A turn may be run before it is certain to be one: the caller has paused, and may go on. Until then a node
+may read and prepare whatever it likes; before anything that outlives the turn other than by the state it
+gives back (an appointment written down, a failed attempt counted) it waits with :func:`sure`.
 """
 
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
 from langchain_core.messages import AnyMessage
 
-from graph.state import Awaiting, CallState, CallUpdate, Form, TransferReason
+from graph.state import Awaiting, CallState, CallUpdate, Form, SpokenTo, TransferReason
 from prompts import Line, Prompt, load
 from tools.identity import Identity
 
@@ -23,6 +30,46 @@ HUMAN_KEY = "0"
 
 _NOT_THE_CALLERS = frozenset({"begins", "resumed", "not_reached"})
 """What ``heard`` says of a turn in which the line has something to tell, not the caller."""
+
+
+_certainty: ContextVar[Callable[[], Awaitable[object]] | None] = ContextVar("certainty", default=None)
+_adopts: ContextVar[Callable[[SpokenTo], None] | None] = ContextVar("adopts", default=None)
+
+
+async def sure() -> None:
+    """Wait until this turn is certain to be the caller's; at once when it already is.
+
+    To be awaited before whatever cannot be taken back. A turn that never becomes certain is cancelled here.
+    """
+    certainty = _certainty.get()
+    if certainty is not None:
+        await certainty()
+
+
+def adopt(manner: SpokenTo) -> None:
+    """Have the very next line, and all that follow, spoken as ``manner`` says.
+
+    The node gives ``manner`` back in its update as well, so that it outlives the turn.
+    """
+    adopts = _adopts.get()
+    if adopts is not None:
+        adopts(manner)
+
+
+@contextmanager
+def running(
+    certainty: Callable[[], Awaitable[object]] | None, adopts: Callable[[SpokenTo], None]
+) -> Iterator[None]:
+    """What :func:`sure` and :func:`adopt` mean to the node that runs within; for the builder.
+
+    ``certainty`` returns when the turn is certain; None: it is.
+    """
+    until, manner = _certainty.set(certainty), _adopts.set(adopts)
+    try:
+        yield
+    finally:
+        _certainty.reset(until)
+        _adopts.reset(manner)
 
 
 class Speak(Protocol):

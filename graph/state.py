@@ -29,6 +29,17 @@ class Awaiting(TypedDict):
     """The form of the answer; it sets the ear's patience."""
 
 
+class Request(TypedDict):
+    """Something the caller asked for in the same breath as something else."""
+
+    node: str
+    """The node that serves it."""
+    said: str
+    """His words for it."""
+    act: str
+    """One of :class:`knowledge.acts.Act`, or empty."""
+
+
 class Handover(TypedDict):
     """What people need to know when the caller reaches them."""
 
@@ -37,6 +48,13 @@ class Handover(TypedDict):
     summary: str
     customer_number: str
     """Empty unless identity was proven in this call."""
+
+
+class SpokenTo(TypedDict):
+    """How the caller wants to be spoken to, until he says otherwise."""
+
+    pace: Literal["normal", "slow"]
+    louder: bool
 
 
 class TurnInput(TypedDict, total=False):
@@ -71,6 +89,10 @@ class CallState(TurnInput, total=False):
     """The node that waits until identity is proven."""
     request: str
     """The caller's words that made the pending request: they may hold the claim's number."""
+    act: str
+    """What the caller's words of this turn do (:class:`knowledge.acts.Act`); empty when nothing special."""
+    queued: list[Request]
+    """Requests that wait until the one before them is served: « mon contrat, et aussi vos horaires »."""
     topic: str
     """The node that served the caller last; tells people what the call was about."""
 
@@ -98,6 +120,8 @@ class CallState(TurnInput, total=False):
     # the end
     transfer_reason: TransferReason
     """Why the caller is to be put through, set by whoever sends him to ``transfer``."""
+    manner: SpokenTo
+    """How the caller asked to be spoken to; absent until he does."""
     recording: Literal["", "refused"]
     """The caller said that he does not want to be recorded."""
     ended: Literal["", "transfer", "goodbye"]

@@ -18,6 +18,7 @@ import Stemmer  # type: ignore[import-not-found]
 
 _ELIDED = re.compile(r"\b(?:jusqu|lorsqu|puisqu|quoiqu|presqu|qu|[cdjlmnst])'(?=\w)")
 _WORD = re.compile(r"[^\W_]+")
+_PLAIN_WORD = re.compile(r"[a-z0-9]+")
 _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'"})
 
 STOP_WORDS_FILE = Path(__file__).parent / "stop_words.txt"
@@ -34,6 +35,14 @@ def fold(text: str) -> str:
     """``text`` without accents, ligatures opened: ``Décès, sœur`` gives ``Deces, soeur``."""
     opened = text.replace("œ", "oe").replace("Œ", "Oe").replace("æ", "ae").replace("Æ", "Ae")
     return "".join(c for c in unicodedata.normalize("NFD", opened) if not unicodedata.combining(c))
+
+
+def plain(text: str) -> str:
+    """``text`` as phrases are looked for in it: ``C'est l’été !`` gives ``c est l ete``.
+
+    Lower case, without accents; whatever is neither letter nor figure parts words, as a single space.
+    """
+    return " ".join(_PLAIN_WORD.findall(fold(text).lower()))
 
 
 def words(text: str) -> list[str]:

@@ -6,11 +6,12 @@ leads away from it; everything else goes back to whoever asked, who can say that
 After "anything else?" it is the other way round: "non, un conseiller" is first of all a request.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from graph.skill import HUMAN_KEY, Caller, Described, caller_turn
 from graph.state import Awaiting, CallState, CallUpdate
+from knowledge.acts import Act, act
 from knowledge.intents import IntentClassifier
 from knowledge.retriever import ANSWERABLE, Retriever
 from knowledge.wishes import refuses_recording
@@ -31,15 +32,20 @@ class Classify:
     menu: Sequence[Described]
     personal: frozenset[str]
     """Names of the skills that need identity: their turns go through ``authenticate``."""
+    care: Mapping[Act, str] = field(default_factory=dict)
+    """Acts that have a node of their own, which takes the turn whatever question is open."""
 
     async def __call__(self, state: CallState) -> CallUpdate:
         """The update that sends the turn to a node."""
         caller = caller_turn(state)
         if caller is None:
             return {"goto": "repair"}
-        update = self._sort(state, caller)
+        shown = None if caller.keyed else act(caller.text)
+        if shown is not None and shown in self.care:
+            return {"goto": self.care[shown], "act": shown.value, "silences": 0}
+        update: CallUpdate = {"act": shown.value if shown else "", **self._sort(state, caller)}
         if update["goto"] == "repair" and await self._can_be_answered(caller):
-            update = {"goto": "faq"}
+            update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
 
     async def _can_be_answered(self, caller: Caller) -> bool:

@@ -246,11 +246,14 @@ class AgiServer:
         audio_address: tuple[str, int],
         *,
         plan: HandoverPlan | None = None,
+        takes_calls: Callable[[], bool] = lambda: True,
         header_s: float = 5.0,
         settle_s: float = 10.0,
     ) -> None:
         """``audio_address`` is where Asterisk finds the media server; ``plan``, how callers are passed on.
 
+        ``takes_calls`` is asked for each new call: when it says no, the call is sent elsewhere as if the
+        worker were draining. A call that broke off is taken all the same: somebody has to talk to it.
         ``header_s`` bounds the wait for the whole environment. ``settle_s`` bounds what may take the leg
         that is left when the other has ended: the session to finish, or Asterisk to answer the EXEC.
         """
@@ -259,6 +262,7 @@ class AgiServer:
         self._reception = reception
         self._audio_address = audio_address
         self._plan = plan or HandoverPlan()
+        self._takes_calls = takes_calls
         self._header_s = header_s
         self._settle_s = settle_s
         self._server: asyncio.Server | None = None
@@ -335,6 +339,10 @@ class AgiServer:
             await _tell(request, OUTCOME="draining")
             return
         call, first = await _entered(request)
+        if isinstance(first, CallBegins) and not self._takes_calls():
+            log.warning("call.not_taken", extra={"call_id": call.id})
+            await _tell(request, OUTCOME="draining")
+            return
         with self._holding(call.id):
             outcome: Outcome = CallerLeft()
             try:

@@ -10,6 +10,7 @@ from audio.tts import TextToSpeech
 from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
 from graph.heard import Heard
+from graph.safekeeping import StateAway
 from telephony.call import Call, Outcome, Transferred
 from telephony.journal import CallEnded, CallPassedOn, Journal
 from telephony.line import Line
@@ -57,6 +58,10 @@ class FrontDesk:
     async def close(self, call: Call, outcome: Outcome) -> None:
         """The call is over: note it, free it, and forget what was not to be kept."""
         self.journal.note(call.id, CallEnded(outcome))
+        try:
+            state = await self.dialogue.state(call.id)
+        except StateAway:  # it was known nowhere, so this worker has written nothing of it
+            state = {}
         self.dialogue.release(call.id)
-        if (await self.dialogue.state(call.id)).get("recording") == "refused":
+        if state.get("recording") == "refused":
             await self.dialogue.forget(call.id)

@@ -4,6 +4,8 @@ The SDK is used as it is, with three of its habits turned off (all seen in groq 
 and obeys ``retry-after`` for up to a minute, while a caller waits; it bounds each read and not the whole;
 and httpx drops a connection after 5 s of rest, so that nearly every turn would pay a new TLS handshake.
 A broken answer is not always one of groq's errors: cuts come as httpx's, bad JSON as ValueError.
+
+What is shorter than the service takes is not sent: it would be refused, or billed as ten seconds.
 """
 
 import asyncio
@@ -14,12 +16,19 @@ import httpx
 from pydantic import BaseModel
 
 from audio.endpointing import Expecting, Utterance
-from audio.pcm import SAMPLE_RATE_HZ
+from audio.pcm import BYTES_PER_MS, SAMPLE_RATE_HZ
 from audio.stt import SttFailed, Transcript
 from audio.whisper import HINTS, Segment, transcript_of
+from memory.breaker import Fault, FaultKind
+from memory.http_faults import fault_of_status
 
 KEEP_ALIVE_S = 300.0
 """Longer than a caller's pause between two turns."""
+
+SHORTEST_MS = 100
+"""Of sound; no word is shorter. The service itself refuses what is shorter than 10 ms."""
+
+_FAILURES = (groq.GroqError, httpx.HTTPError, ValueError, TimeoutError)
 
 
 class _Segment(BaseModel):
@@ -70,10 +79,13 @@ class GroqStt:
     async def transcribe(self, utterance: Utterance, expecting: Expecting) -> Transcript:
         """See :class:`audio.stt.SpeechToText`. One attempt, within the time given."""
         hint = HINTS[expecting]
+        pcm = utterance.pcm[: len(utterance.pcm) // 2 * 2]
+        if len(pcm) < SHORTEST_MS * BYTES_PER_MS:
+            return Transcript("", 0.0)
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await self._client.audio.transcriptions.create(
-                    file=("utterance.wav", wav(utterance.pcm), "audio/wav"),
+                    file=("utterance.wav", wav(pcm), "audio/wav"),
                     model=self._model,
                     language="fr",
                     prompt=hint,
@@ -82,8 +94,9 @@ class GroqStt:
                 )
             # The SDK declares the text only; the segments are in what it did not expect.
             heard = _Answer.model_validate(answer, from_attributes=True)
-        except (groq.GroqError, httpx.HTTPError, ValueError, TimeoutError) as error:
-            raise SttFailed(f"{self.name} gave no transcript: {_reason(error)}") from error
+        except _FAILURES as error:
+            fault = _fault(error)
+            raise SttFailed(f"{self.name} gave no transcript: {fault.reason}", fault) from error
         segments = [
             Segment(
                 segment.text,
@@ -94,7 +107,23 @@ class GroqStt:
             )
             for segment in heard.segments
         ]
-        return transcript_of(segments, hint)
+        return transcript_of(segments, hint, len(pcm) // BYTES_PER_MS)
+
+    async def warm(self) -> None:
+        """Open the connection, and see that the key and the model are taken; nothing is transcribed.
+
+        For the start of a call, while the caller is greeted. Raises :class:`audio.stt.SttFailed`.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                listed = await self._client.models.list()
+            names = {model.id for model in listed.data}
+        except (*_FAILURES, AttributeError, TypeError) as error:
+            fault = _fault(error)
+            raise SttFailed(f"{self.name} cannot be reached: {fault.reason}", fault) from error
+        if self._model not in names:
+            fault = Fault(FaultKind.CONFIGURATION, "not among the models of this key")
+            raise SttFailed(f"{self.name} is not among the models of this key; see GROQ_STT_MODEL", fault)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -122,11 +151,13 @@ def wav(pcm: bytes) -> bytes:
     return header + pcm
 
 
-def _reason(error: Exception) -> str:
-    """For the log: status and code where there are some, never the provider's own sentences."""
+def _fault(error: Exception) -> Fault:
+    """Status and code where there are some, else the kind of error; never the provider's own sentences."""
     if isinstance(error, groq.APIStatusError):
         body = error.body if isinstance(error.body, dict) else {}
         details = body.get("error")
         code = details.get("code") if isinstance(details, dict) else None
-        return f"HTTP {error.status_code}" + (f" {code}" if code else "")
-    return type(error).__name__
+        return fault_of_status(
+            error.status_code, str(code or ""), error.response.headers.get("retry-after", "")
+        )
+    return Fault(reason=type(error).__name__)

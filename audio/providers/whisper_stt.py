@@ -4,9 +4,14 @@ The model is loaded once, at start-up, and never fetched: a download of hundreds
 call would be a dead line, so a model that is not there is an error with the command that brings it.
 On a CPU only ``small`` and smaller are bearable (2 to 3 s for an utterance of 4 s on 1 or 2 threads with
 int8, whatever its length: Whisper always works through a window of 30 s); ``large-v3-turbo`` wants a GPU.
+
+Transcriptions run in threads of the ear's own, as many as it may do at a time. A thread cannot be stopped:
+what was begun and is no longer wanted ends by itself. So the line before them is short, and who finds it full
+is refused at once rather than served when the caller has given up.
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -18,8 +23,12 @@ from audio.pcm import SAMPLE_RATE_HZ, resample
 from audio.providers import ProviderUnavailable
 from audio.stt import SttFailed, Transcript
 from audio.whisper import HINTS, Segment, transcript_of
+from memory.breaker import Fault, FaultKind
 
 _MODEL_RATE_HZ = 16_000
+WAITING_PER_THREAD = 2
+"""Utterances that may wait for each transcription under way."""
+
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 
@@ -43,6 +52,9 @@ class WhisperStt:
         """
         _check(model)
         self._name = Path(model).name
+        self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="whisper")
+        self._most = parallel * (1 + WAITING_PER_THREAD)
+        self._room = self._most
         try:
             self._model = faster_whisper.WhisperModel(
                 model,
@@ -60,22 +72,46 @@ class WhisperStt:
 
     @classmethod
     async def of(cls, model: str, *, threads: int = 2, parallel: int = 1) -> Self:
-        """Load ``model`` off the event loop."""
-        return await asyncio.to_thread(cls, model, threads=threads, parallel=parallel)
+        """Load ``model`` off the event loop, and let it hear a second of silence: its first time is slow."""
+        ear = await asyncio.to_thread(cls, model, threads=threads, parallel=parallel)
+        await ear.transcribe(Utterance(bytes(SAMPLE_RATE_HZ * 2), 0, 1000), Expecting.OPEN)
+        return ear
 
     @property
     def name(self) -> str:
         """``whisper:small``."""
         return f"whisper:{self._name}"
 
+    @property
+    def busy(self) -> int:
+        """Utterances being transcribed, or waiting."""
+        return self._most - self._room
+
     async def transcribe(self, utterance: Utterance, expecting: Expecting) -> Transcript:
         """See :class:`audio.stt.SpeechToText`. Cancelling leaves the model to finish in its thread."""
         hint = HINTS[expecting]
+        if not utterance.pcm:
+            return Transcript("", 0.0)
+        if self._room <= 0:
+            fault = Fault(FaultKind.REQUEST, "too many utterances at once")
+            raise SttFailed(f"{self.name} has too many utterances to transcribe; give it more threads", fault)
+        self._room -= 1
+        working = self._threads.submit(self._segments, utterance.pcm, hint)
+        loop = asyncio.get_running_loop()
+        working.add_done_callback(lambda _: loop.call_soon_threadsafe(self._make_room))
         try:
-            segments = await asyncio.to_thread(self._segments, utterance.pcm, hint)
+            segments = await asyncio.wrap_future(working)
         except (OSError, RuntimeError, ValueError) as error:
-            raise SttFailed(f"{self.name} gave no transcript: {error}") from error
-        return transcript_of(segments, hint)
+            reason = type(error).__name__
+            raise SttFailed(f"{self.name} gave no transcript: {reason}", Fault(reason=reason)) from error
+        return transcript_of(segments, hint, utterance.duration_ms)
+
+    def _make_room(self) -> None:
+        self._room += 1
+
+    async def close(self) -> None:
+        """Let go of the threads; what they are at is finished first, what waits is not begun."""
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
     def _segments(self, pcm: bytes, hint: str) -> list[Segment]:
         sound = np.frombuffer(resample(pcm, SAMPLE_RATE_HZ, _MODEL_RATE_HZ), "<i2").astype(np.float32) / 32768

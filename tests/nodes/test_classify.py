@@ -1,9 +1,12 @@
 """Who takes the turn: a key, an answer, or what the words are about, in this order."""
 
+from dataclasses import replace
+
 import pytest
 
 from graph.builder import open_skills, personal_skills
 from graph.state import Awaiting, CallUpdate
+from knowledge.acts import Act
 from knowledge.intents import Guess
 from nodes.authenticate import Authenticate
 from nodes.classify import SURE, SURE_ENOUGH_TO_CHANGE, Classify
@@ -118,3 +121,19 @@ async def test_refusing_to_be_recorded_comes_before_everything_but_a_key() -> No
 
 async def test_speaking_ends_a_run_of_silences() -> None:
     assert (await sort("vos horaires", "faq", 1.0))["silences"] == 0
+
+
+async def test_an_act_with_a_node_of_its_own_goes_there_whatever_is_open() -> None:
+    caring = replace(sorter("contract_inquiry", 1.0), care={Act.REPEAT: "care"})
+    update = await caring(state("vous pouvez répéter", awaiting=NUMBER))
+    assert (update["goto"], update["act"]) == ("care", "repeat")
+    assert "awaiting" not in update, "the question stays open"
+
+
+async def test_an_act_without_a_node_is_told_to_the_one_that_serves_the_intent() -> None:
+    update = await sort("je veux déclarer un sinistre", "faq", 1.0)
+    assert (update["goto"], update["act"]) == ("faq", "declare_claim")
+
+
+async def test_an_act_is_of_one_turn_only() -> None:
+    assert (await sort("vos horaires", "faq", 1.0))["act"] == ""

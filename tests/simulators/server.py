@@ -23,12 +23,15 @@ class Fault:
 
     ``status`` answers it, with a body in the provider's shape unless ``raw`` is given; ``delay_s`` waits
     first; ``raw`` sends these bytes, whatever they are; ``cut`` drops the connection within the answer.
+    With ``after_chunks`` a good answer begins, and it happens after so many of its pieces: a stall, a cut,
+    or an error in the stream.
     """
 
     status: int = 0
     delay_s: float = 0.0
     raw: bytes | None = None
     cut: bool = False
+    after_chunks: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -39,16 +42,18 @@ class SimulatedProvider:
         self.requests: list[dict[str, Any]] = []
         """What the clients sent, in order."""
         self._arrived = threading.Semaphore(0)
-        self._faults: collections.deque[Fault] = collections.deque()
+        self._faults: dict[str, collections.deque[Fault]] = collections.defaultdict(collections.deque)
+        self.broken: dict[str, Fault] = {}
+        """Endpoints that fail like this until they are mended; ``""`` is the only one of most providers."""
         self._socket = socket.socket()
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
         )
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def fail(self, *faults: Fault) -> None:
-        """The next requests fail like this, one after the other."""
-        self._faults.extend(faults)
+    def fail(self, *faults: Fault, at: str = "") -> None:
+        """The next requests to endpoint ``at`` fail like this, one after the other."""
+        self._faults[at].extend(faults)
 
     def record(self, request: dict[str, Any]) -> None:
         """Keep what a client sent."""
@@ -60,9 +65,9 @@ class SimulatedProvider:
         if not self._arrived.acquire(timeout=timeout_s):
             raise TimeoutError("no request came")
 
-    def take_fault(self) -> Fault | None:
-        """The failure that is due, if any."""
-        return self._faults.popleft() if self._faults else None
+    def take_fault(self, at: str = "") -> Fault | None:
+        """The failure that is due at endpoint ``at``, if any."""
+        return self._faults[at].popleft() if self._faults[at] else self.broken.get(at)
 
     @property
     def url(self) -> str:

@@ -405,9 +405,13 @@ class BrokenDialogue(Dialogue):
     """Raises what nobody foresaw."""
 
     async def turn(
-        self, call_id: str, heard: Heard, cut: Mapping[str, str] | None = None
+        self,
+        call_id: str,
+        heard: Heard,
+        cut: Mapping[str, str] | None = None,
+        confirmed: asyncio.Event | None = None,
     ) -> AsyncGenerator[Reply, None]:
-        async for reply in super().turn(call_id, heard, cut):
+        async for reply in super().turn(call_id, heard, cut, confirmed):
             raise RuntimeError("nobody foresaw this")
             yield reply
 

@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from audio.endpointing import Expecting, Utterance
 from audio.providers import ProviderUnavailable
 from audio.providers.whisper_stt import WhisperStt
 from audio.stt import SttFailed, Transcript
+from memory.breaker import FaultKind
 from tests.audio.providers import tiny_whisper
 from tests.audio.wear import pcm_of
+from tests.telephony.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +34,46 @@ async def test_a_model_in_a_folder_is_loaded_and_transcribes(model: Path) -> Non
     assert heard == Transcript("Bonjour, je vous écoute.", 1.0)
 
 
-@pytest.mark.parametrize("seconds", [0.03, 0.5, 31.0])
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 31.0])
 async def test_utterances_of_any_length_are_transcribed(model: Path, seconds: float) -> None:
     ear = await WhisperStt.of(str(model), threads=1)
     heard = await ear.transcribe(utterance(seconds), Expecting.NUMBER)
     assert heard.text.startswith("Bonjour, je vous écoute.")
+
+
+async def test_more_words_than_the_sound_can_hold_are_an_invention(model: Path) -> None:
+    ear = await WhisperStt.of(str(model), threads=1)
+    assert await ear.transcribe(utterance(0.03), Expecting.OPEN) == Transcript("", 0.0)
+
+
+async def test_no_sound_at_all_is_silence(model: Path) -> None:
+    ear = await WhisperStt.of(str(model), threads=1)
+    assert await ear.transcribe(Utterance(b"", 0, 0), Expecting.OPEN) == Transcript("", 0.0)
+
+
+async def test_more_callers_than_it_can_serve_are_refused_at_once_and_served_again_later(model: Path) -> None:
+    ear = await WhisperStt.of(str(model), threads=1)
+    ends = await asyncio.gather(
+        *(ear.transcribe(utterance(), Expecting.OPEN) for _ in range(5)), return_exceptions=True
+    )
+    refused = [end for end in ends if isinstance(end, SttFailed)]
+    assert len(refused) == 2, "one is served, two may wait"
+    assert {end.fault.kind for end in refused} == {FaultKind.REQUEST}
+    assert (await ear.transcribe(utterance(), Expecting.OPEN)).text
+    await ear.close()
+
+
+async def test_an_utterance_nobody_wants_any_more_gives_its_place_back(model: Path) -> None:
+    ear = await WhisperStt.of(str(model), threads=1)
+    for _ in range(4):
+        unwanted = [asyncio.ensure_future(ear.transcribe(utterance(), Expecting.OPEN)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for one in unwanted:
+            one.cancel()
+        await asyncio.wait(unwanted)
+        await until(lambda: not ear.busy)
+    assert (await ear.transcribe(utterance(), Expecting.OPEN)).text
+    await ear.close()
 
 
 async def test_an_invention_of_the_model_is_nothing_understood(tmp_path: Path) -> None:

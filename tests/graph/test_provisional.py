@@ -1,0 +1,173 @@
+"""A turn that is run before it is certain: prepared whole, and nothing of it left when it is taken back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+
+from graph.builder import build_graph
+from graph.checkpoints import open_checkpoints
+from graph.dialogue import Dialogue
+from graph.heard import CallBegins, Heard, Keys, Words
+from graph.reply import Listen, Manner, NodeRan, Reply, Say
+from graph.skill import adopt, running, sure
+from graph.state import SpokenTo
+from tests.graph.conversation import Conversation, services
+
+Everything = list[tuple[Any, ...]]
+
+
+def _in_memory(saver: InMemorySaver) -> Everything:
+    return [(str(saver.storage), str(saver.writes), str(saver.blobs))]
+
+
+@asynccontextmanager
+async def memory(_: Path) -> AsyncIterator[tuple[BaseCheckpointSaver[Any], Callable[[], Any]]]:
+    saver = InMemorySaver()
+
+    async def everything() -> Everything:
+        return _in_memory(saver)
+
+    yield saver, everything
+
+
+@asynccontextmanager
+async def sqlite(folder: Path) -> AsyncIterator[tuple[BaseCheckpointSaver[Any], Callable[[], Any]]]:
+    async with open_checkpoints(str(folder / "checkpoints.sqlite")) as saver:
+        connection = getattr(saver, "conn")  # noqa: B009 - not in the base class
+
+        async def everything() -> Everything:
+            rows: Everything = []
+            for table in ("checkpoints", "writes"):
+                async with connection.execute(f"SELECT * FROM {table} ORDER BY rowid") as found:
+                    rows += [tuple(row) for row in await found.fetchall()]
+            return rows
+
+        yield saver, everything
+
+
+async def _prepared(dialogue: Dialogue, call_id: str, heard: Heard, confirmed: asyncio.Event) -> list[Reply]:
+    async with aclosing(dialogue.turn(call_id, heard, {"unknown": "cut"}, confirmed)) as replies:
+        return [reply async for reply in replies]
+
+
+@pytest.mark.parametrize("kept", [memory, sqlite])
+@pytest.mark.parametrize("heard", [Words("quels sont vos horaires"), Keys("01041962")])
+async def test_taken_back_at_any_moment_it_leaves_every_byte_as_it_was(
+    kept: Any, heard: Heard, tmp_path: Path
+) -> None:
+    async with kept(tmp_path) as (saver, everything):
+        dialogue = Dialogue(build_graph(services()), saver)
+        call = Conversation(dialogue)
+        await call.begins()
+        await call.says("combien j'ai sur mon assurance vie")
+        await call.keys("10078821")
+        before = await everything()
+        for steps in [*range(60), 100, 200, 400]:
+            turn = asyncio.create_task(_prepared(dialogue, call.call_id, heard, asyncio.Event()))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            assert not turn.done(), "it waits to be certain"
+            turn.cancel()
+            await asyncio.wait([turn])
+            assert turn.cancelled(), f"cancelled after {steps} steps of the event loop"
+            assert await everything() == before, f"cancelled after {steps} steps of the event loop"
+        answer = await call.keys("01041962")
+        assert "contract.value" in answer.said, "and the call goes on as if nothing had been"
+
+
+@pytest.mark.parametrize("kept", [memory, sqlite])
+async def test_left_at_any_reply_it_leaves_every_byte_as_it_was(kept: Any, tmp_path: Path) -> None:
+    async with kept(tmp_path) as (saver, everything):
+        dialogue = Dialogue(build_graph(services()), saver)
+        call = Conversation(dialogue)
+        await call.begins()
+        before = await everything()
+        for enough in (1, 2, 3, 4):
+            turn = dialogue.turn(call.call_id, Words("quels sont vos horaires"), None, asyncio.Event())
+            async with aclosing(turn) as replies:
+                seen = 0
+                async for _ in replies:
+                    seen += 1
+                    if seen == enough:
+                        break
+            assert await everything() == before
+
+
+async def test_it_says_everything_before_it_is_certain_and_ends_only_then() -> None:
+    call = Conversation.of()
+    await call.begins()
+    confirmed, prepared, replies = asyncio.Event(), asyncio.Event(), list[Reply]()
+    words = Words("quels sont vos horaires")
+
+    async def run() -> None:
+        async for reply in call.dialogue.turn(call.call_id, words, None, confirmed):
+            replies.append(reply)
+            if isinstance(reply, NodeRan) and reply.node == "faq":
+                prepared.set()
+
+    turn = asyncio.create_task(run())
+    await asyncio.wait_for(prepared.wait(), 5)
+    said = [reply.key for reply in replies if isinstance(reply, Say)]
+    assert said == ["faq.answer", "common.anything_else"]
+    assert not any(isinstance(reply, Listen) for reply in replies)
+    confirmed.set()
+    await turn
+    assert replies[-1] == Listen("open")
+    assert (await call.dialogue.state(call.call_id))["topic"] == "faq"
+
+
+async def test_a_turn_that_proved_to_be_one_is_kept_as_any_other(tmp_path: Path) -> None:
+    certain = asyncio.Event()
+    certain.set()
+    async with open_checkpoints(str(tmp_path / "checkpoints.sqlite")) as saver:
+        dialogue = Dialogue(build_graph(services()), saver)
+        call = Conversation(dialogue)
+        await call.begins()
+        await _prepared(dialogue, call.call_id, Words("combien j'ai sur mon assurance vie"), certain)
+        assert (await dialogue.state(call.call_id))["pending"] == "contract"
+
+
+async def test_a_call_is_not_begun_anew_before_that_is_certain() -> None:
+    call = Conversation.of()
+    await call.begins()
+    before = await call.dialogue.state(call.call_id)
+    turn = asyncio.create_task(_prepared(call.dialogue, call.call_id, CallBegins(), asyncio.Event()))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    turn.cancel()
+    await asyncio.wait([turn])
+    assert await call.dialogue.state(call.call_id) == before
+
+
+async def test_outside_a_turn_everything_is_certain_and_no_manner_is_adopted() -> None:
+    await asyncio.wait_for(sure(), 1)
+    adopt({"pace": "slow", "louder": False})
+
+
+async def test_who_waits_to_be_sure_waits_for_the_turn_he_is_in() -> None:
+    confirmed, adopted = asyncio.Event(), list[SpokenTo]()
+    with running(confirmed.wait, adopted.append):
+        waiting = asyncio.create_task(sure())
+        adopt({"pace": "slow", "louder": True})
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    confirmed.set()
+    await asyncio.wait_for(waiting, 1)
+    assert adopted == [{"pace": "slow", "louder": True}]
+
+
+async def test_how_the_caller_wants_to_be_spoken_to_is_told_again_on_a_line_that_has_just_opened() -> None:
+    call = Conversation.of()
+    await call.begins()
+    thread: RunnableConfig = {"configurable": {"thread_id": call.call_id}}
+    await call.dialogue._compiled.aupdate_state(thread, {"manner": {"pace": "slow", "louder": False}})
+    assert Manner("slow") not in (await call.says("quels sont vos horaires")).replies, "the line knows"
+    resumed = await call.resumes()
+    assert resumed.replies[0] == Manner("slow"), "before anything is said"
