@@ -9,9 +9,8 @@ A cache is keyed by a hash of everything that changes the sound (:func:`sound_ke
 pace, text, and the version of this format. :class:`DiskSounds` keeps one file per sentence: written beside
 and renamed, so that a crash leaves no half file; with a checksum, so that a damaged one is dropped and made
 again; the least recently used go when the bound is reached. :class:`LayeredSounds` asks one cache after the
-other (disk, then
-:class:`audio.redis_sounds.RedisSounds` for what other workers made). None of them ever fails a call: a cache that cannot
-read or write is logged, and the voice speaks.
+other: disk, then :class:`audio.redis_sounds.RedisSounds` for what other workers made. None of them ever fails
+a call: a cache that cannot read or write is logged, and the voice speaks.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ import logging
 import os
 import tempfile
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 from threading import Lock
@@ -202,18 +201,15 @@ class CachedVoice:
         cache: SoundCache,
         fixed: frozenset[str],
         settings: str = "",
-        on_hit: Callable[[], None] | None = None,
     ) -> None:
         """``fixed`` are the sentences as they are given to :meth:`speak`; nothing else is ever kept.
 
-        ``settings`` are those that change the voice's sound and are not in its name. ``on_hit`` is told when
-        a sentence came from the cache: time to open a connection for the next one.
+        ``settings`` are those that change the voice's sound and are not in its name.
         """
         self._voice = voice
         self._cache = cache
         self._fixed = fixed
         self._settings = settings
-        self._on_hit = on_hit
 
     @property
     def name(self) -> str:
@@ -224,8 +220,6 @@ class CachedVoice:
         """See :class:`audio.tts.TextToSpeech`."""
         key = self._key(text, pace) if text in self._fixed else None
         if key is not None and (kept := await self._cache.get(key)) is not None:
-            if self._on_hit is not None:
-                self._on_hit()
             for start in range(0, len(kept), CHUNK_BYTES):
                 yield kept[start : start + CHUNK_BYTES]
             return

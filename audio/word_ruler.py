@@ -23,10 +23,11 @@ Forced alignment by synthesis, as in aeneas (A. Pettarin), with the end left ope
    a lost one when the estimate is right.
 
 :class:`CharacterRuler` is for machines without a local voice: characters in proportion to time.
+
 Measured with variants of espeak-ng as each other's broken voice, 600 breaks in sentences of the FAQ at 140 to
 200 words a minute: the right word in 9 of 10, one word off in the rest but a few, 0.1 on average; characters
-in proportion are 1.7 words off. One synthesiser's variants are more alike than a neural voice and espeak-ng are:
-expect worse there. 1.5 ms of processor time a break.
+in proportion are 1.7 words off. 1.5 ms of processor time a break. Variants of one synthesiser are more alike
+than a neural voice and espeak-ng are: expect worse there.
 """
 
 import asyncio

@@ -40,6 +40,8 @@ KEEP_ALIVE_S: Final = 300.0
 CONCURRENCY_PAUSE_S: Final = 1.0
 """Without ``retry-after``, a limit of requests at once is over when one sentence of others has ended."""
 
+ADDRESS: Final = "https://api.elevenlabs.io"
+
 EU_ADDRESS: Final = "https://api.eu.residency.elevenlabs.io"
 """Speech is made and kept within the European Union; needs a plan that has it (the SDK's PRODUCTION_EU)."""
 
@@ -90,7 +92,7 @@ class ElevenLabsTts:
         self,
         api_key: str,
         voice_id: str,
-        base_url: str = "https://api.elevenlabs.io",
+        base_url: str = ADDRESS,
         options: ElevenLabsOptions = ElevenLabsOptions(),
     ) -> None:
         """``base_url`` is the bare origin: theirs, :data:`EU_ADDRESS`, or a proxy's."""
