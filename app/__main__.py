@@ -5,6 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,73 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
+async def _evaluate(_: Settings, options: argparse.Namespace) -> int:
+    from app.evaluation import intents, values
+    from app.evaluation.tables import TableInvalid
+
+    try:
+        match options.what:
+            case "intents":
+                return intents.evaluate(options.files, as_json=options.json)
+            case _:
+                return values.evaluate(options.files, options.today, as_json=options.json)
+    except TableInvalid as exc:
+        raise CannotRun(str(exc)) from exc
+
+
+async def _events(settings: Settings, options: argparse.Namespace) -> int:
+    from app.events import follow
+
+    return await follow(settings, options.group, from_the_beginning=options.all, once=options.once)
+
+
+async def _webhook(settings: Settings, options: argparse.Namespace) -> int:
+    from app.events import send_to_webhook
+
+    return await send_to_webhook(settings, dead=options.dead, once=options.once)
+
+
+def _events_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--group", default="terminal", help="consumer group to read as (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="from the beginning, when the group is new")
+    parser.add_argument("--once", action="store_true", help="stop when there is nothing left")
+
+
+def _webhook_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dead", action="store_true", help="send what was refused for good once more, and stop"
+    )
+    parser.add_argument("--once", action="store_true", help="stop when there is nothing left")
+
+
 def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
     def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--folder", type=Path, default=Path(default), help="where to write (%(default)s)")
 
     return add
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        choices=("intents", "values"),
+        help="intents: columns text, intent, second (may be empty), act (may be empty); "
+        "values: columns text, form, expected (empty: the agent must ask again)",
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="TSV, CSV, JSON lines, JSON or YAML, or a folder of them",
+    )
+    parser.add_argument("--json", action="store_true", help="figures and failures for a machine")
+    parser.add_argument(
+        "--today",
+        type=date.fromisoformat,
+        default=date.today(),  # noqa: DTZ011 - the day on the caller's calendar is the machine's
+        help="values: the day that bounds birth dates, as 2026-11-15 (%(default)s)",
+    )
 
 
 def _chat_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +192,27 @@ COMMANDS = (
         "python -m app voices warm",
         _voices,
         _voices_arguments,
+    ),
+    Command(
+        "evaluate",
+        "understanding measured on a labelled table; exits with 0 when the goal is reached, 1 when it is not",
+        "python -m app evaluate intents tests/understanding/intents/tuning",
+        _evaluate,
+        _evaluate_arguments,
+    ),
+    Command(
+        "events",
+        "print what happens on calls, one line of JSON each, as another system would read it from Redis",
+        "REDIS_HOST=localhost python -m app events --group crm --all",
+        _events,
+        _events_arguments,
+    ),
+    Command(
+        "webhook",
+        "deliver what happens on calls to another system by signed POST, with retries",
+        "EVENTS_WEBHOOK_URL=https://crm.example/hook EVENTS_WEBHOOK_SECRET=… python -m app webhook",
+        _webhook,
+        _webhook_arguments,
     ),
     Command(
         "graph",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.call import CallId, OutcomeName
 from telephony.journal import (
     CallCameBack,
     CallEnded,
@@ -29,7 +29,7 @@ from telephony.journal import (
 LONGEST_BOOK = 1000
 """Ended calls that are remembered for whoever asks afterwards; the oldest go first."""
 
-Phase = Literal["announced", "live", "hung_up", "transferred", "caller_left", "no_audio"]
+Phase = Literal["announced", "live"] | OutcomeName
 
 
 @dataclass(slots=True)
@@ -100,10 +100,11 @@ class CallBook:
                 status.failures += 1
             case CallPassedOn():
                 status.phase, status.ended_at_s = "transferred", self._clock()
-            case CallCameBack():
+            case CallCameBack(_, call):
                 status.phase, status.ended_at_s = "live", None
+                status.channel = call.channel
             case CallEnded(outcome):
-                status.phase = _phase(outcome)
+                status.phase = outcome.name
                 if status.ended_at_s is None:  # of a caller who was passed on, the agent's part counts
                     status.ended_at_s = self._clock()
             case TurnSaid() | TurnInterrupted() | RecordingRefused():
@@ -115,15 +116,3 @@ class CallBook:
             if oldest is None:
                 return
             del self._calls[oldest]
-
-
-def _phase(outcome: Outcome) -> Phase:
-    match outcome:
-        case HungUp():
-            return "hung_up"
-        case Transferred():
-            return "transferred"
-        case CallerLeft():
-            return "caller_left"
-        case NoAudio():
-            return "no_audio"

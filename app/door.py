@@ -86,7 +86,7 @@ class Door:
         except Exception as error:  # a server loop: what one request broke must not reach the others
             facts = {"error": type(error).__name__, "at": place(error)}
             log.error("http.failed", extra={**_call_of(scope), **facts})  # noqa: TRY400 - not its message
-            log.debug("http.failed", exc_info=error)
+            log.debug("http.traceback", exc_info=error)
             if not began:
                 detail = "something went wrong here; the log says what"
                 await _answer(send, HTTPStatus.INTERNAL_SERVER_ERROR, detail)

@@ -118,7 +118,7 @@ class LogJournal:
             case CallCameBack(why):
                 self._info("call.came_back", call_id, why=why)
             case CallEnded(outcome):
-                self._info("call.ended", call_id, outcome=type(outcome).__name__)
+                self._info("call.ended", call_id, outcome=outcome.name)
 
     def _info(self, name: str, call_id: CallId, **facts: object) -> None:
         self._log.info(name, extra={"call_id": call_id, **facts})

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from app.monitor import AlarmKind, Monitor
 from graph.heard import Unreached
 from telephony.ami import AmiState
-from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.call import CallId, OutcomeName
 from telephony.channels import ChannelRow
 from telephony.journal import (
     CallCameBack,
@@ -59,7 +59,6 @@ JITTER_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 DIRECTIONS = ("received", "sent")
 
-OUTCOMES = ("hung_up", "transferred", "caller_left", "no_audio")
 COMPONENTS = ("stt", "tts", "dialogue")
 
 
@@ -84,7 +83,7 @@ class Metrics:
             return Counter(f"voicebot_{name}", told, labels, registry=registry)
 
         self._calls = counter("calls", "Calls that ended, by outcome; text calls count too.", ("outcome",))
-        for outcome in OUTCOMES:
+        for outcome in get_args(OutcomeName):
             self._calls.labels(outcome)
         self._errors = counter("errors", "Failures of a part, by part.", ("component",))
         for component in COMPONENTS:
@@ -149,6 +148,7 @@ class Metrics:
                 self._passed_on_s[call_id] = self._clock()
             case CallCameBack(why):
                 self._passed_on_s.pop(call_id, None)
+                self._started_s.setdefault(call_id, self._clock())  # another process had passed him on
                 self._not_taken.labels(why).inc()
             case TurnTimed(times):
                 self._observe(times)
@@ -157,7 +157,7 @@ class Metrics:
             case StageFailed(component):
                 self._errors.labels(component).inc()
             case CallEnded(outcome):
-                self._calls.labels(_label(outcome)).inc()
+                self._calls.labels(outcome.name).inc()
                 started_s = self._started_s.pop(call_id, None)
                 ended_s = self._passed_on_s.pop(call_id, self._clock())
                 if started_s is not None:
@@ -215,15 +215,3 @@ class _Asterisk(Collector):
         for kind in AlarmKind:
             alarms.add_metric((kind,), raised[kind])
         yield alarms
-
-
-def _label(outcome: Outcome) -> str:
-    match outcome:
-        case HungUp():
-            return "hung_up"
-        case Transferred():
-            return "transferred"
-        case CallerLeft():
-            return "caller_left"
-        case NoAudio():
-            return "no_audio"

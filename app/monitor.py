@@ -15,8 +15,8 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +39,10 @@ from telephony.channels import ChannelRow, ChannelTable, QueueTable, TrunkTable
 log = logging.getLogger(__name__)
 
 NOT_CONFIGURED = "no AMI: ASTERISK_AMI_USERNAME and ASTERISK_AMI_SECRET are not set"
+
+
+TakingAway = Callable[[CallId, str], AbstractAsyncContextManager[Mapping[str, str]]]
+"""The agent's part when its caller is taken to a desk: :meth:`telephony.agi_server.AgiServer.taking_away`."""
 
 
 class UnknownLiveCall(LookupError):
@@ -113,9 +117,10 @@ class Monitor:
         calls: CallBook,
         audio_address: str = "",
         trunks: frozenset[str] = frozenset(),
-        handover_context: str = "hand-over",
+        handover_context: str = "operator",
         thresholds: Thresholds | None = None,
         *,
+        taking_away: TakingAway | None = None,
         clock: Callable[[], float] = time.monotonic,
         refresh_every_s: float = 10.0,
         settle_s: float = 1.0,
@@ -124,13 +129,16 @@ class Monitor:
 
         ``audio_address`` is the ``host:port`` to which Asterisk carries this agent's sound: what goes
         elsewhere is another agent's. ``trunks`` are the PJSIP endpoints whose loss is an alarm;
-        ``handover_context`` is where the dialplan reaches queues and extensions by their names.
+        ``handover_context`` is where the dialplan takes those whom an operator sends to a queue or an
+        extension. ``taking_away`` tells the agent that he takes a caller from it, and gives what the
+        channel is to hold.
         ``settle_s`` passes between a new call and the list that shows it whole.
         """
         self._ami = ami
         self._calls = calls
         self._audio_address = audio_address
         self._handover_context = handover_context
+        self._taking_away = taking_away or _nobodys
         self._thresholds = thresholds or Thresholds()
         self._clock = clock
         self._refresh_every_s = refresh_every_s
@@ -214,27 +222,30 @@ class Monitor:
 
     async def hang_up(self, name: str) -> None:
         """End a call, from Asterisk's side."""
-        ami, channel = self._target(name)
+        ami, channel, _ = self._target(name)
         await ami.hang_up(channel.name)
         log.info("operator.hang_up", extra={"call": name})
 
     async def transfer(self, name: str, extension: str) -> None:
         """Take a caller away from whoever he is with, to an extension."""
-        ami, channel = self._target(name)
-        await ami.redirect(channel.name, self._handover_context, extension)
-        self._stale.set()
+        await self._redirect(name, extension)
         log.info("operator.transfer", extra={"call": name, "extension": extension})
 
     async def send_to_queue(self, name: str, queue: str) -> None:
         """The same, to a queue. Raises :class:`UnknownQueue`."""
-        ami, channel = self._target(name)
+        self._target(name)
         if queue not in self._queues.lengths():
             raise UnknownQueue(f"Asterisk has no queue {queue!r}")
-        await ami.redirect(channel.name, self._handover_context, queue)
-        self._stale.set()
+        await self._redirect(name, queue)
         log.info("operator.queue", extra={"call": name, "queue": queue})
 
-    def _target(self, name: str) -> tuple[Ami, ChannelRow]:
+    async def _redirect(self, name: str, to: str) -> None:
+        ami, channel, call_id = self._target(name)
+        async with self._taking_away(call_id, to) as variables:
+            await ami.redirect(channel.name, self._handover_context, to, variables)
+        self._stale.set()
+
+    def _target(self, name: str) -> tuple[Ami, ChannelRow, CallId]:
         if self._ami is None:
             raise AmiAway(NOT_CONFIGURED)
         if self._ami.state is not AmiState.UP:
@@ -242,7 +253,7 @@ class Monitor:
         for call in self.live_calls():
             row = call.channel
             if row is not None and name in (call.name, row.uniqueid):
-                return self._ami, row
+                return self._ami, row, CallId(call.name)
         if self._calls.status(CallId(name)) is not None:
             raise NotOnTheLine("this call is not on the telephone, or no longer")
         raise UnknownLiveCall("there is no such live call")
@@ -354,6 +365,11 @@ class Monitor:
                 return row.data.partition(",")[0].endswith(f"/{SCRIPT}")
             case _:
                 return False
+
+
+@asynccontextmanager
+async def _nobodys(_call_id: CallId, _desk: str) -> AsyncIterator[Mapping[str, str]]:
+    yield {}
 
 
 def _name(row: ChannelRow, status: CallStatus | None) -> str:

@@ -76,7 +76,7 @@ class AsteriskManager(_Concern):
     secret: SecretStr = Field(SecretStr(""), description="its secret; empty: no AMI")
     trunks: str = Field("trunk", description="PJSIP endpoints whose loss is an alarm, with commas between")
     handover_context: str = Field(
-        "hand-over", description="context in which the dialplan has queues and extensions by their names"
+        "operator", description="context that takes callers whom an operator sends to a queue or an extension"
     )
     longest_call_s: int = Field(1800, ge=1, description="a call that lasts longer is an alarm")
     longest_queue: int = Field(10, ge=0, description="a queue in which more callers wait is an alarm")
@@ -349,6 +349,15 @@ class Redis(_Concern):
         return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
+class Events(_Concern):
+    """What other systems are told of calls, by way of Redis."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENTS_")
+
+    webhook_url: str = Field("", description="where `python -m app webhook` delivers them, as JSON by POST")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="signs what is delivered (HMAC-SHA256)")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All of them."""
@@ -370,6 +379,7 @@ class Settings:
     knowledge: Knowledge
     checkpoints: Checkpoints
     redis: Redis
+    events: Events
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

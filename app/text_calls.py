@@ -34,6 +34,7 @@ from graph.state import Awaiting, CallState, Handover
 from telephony.call import Call, CallerLeft, CallId, HungUp, Outcome, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallEvent,
     CallStarted,
     Journal,
@@ -141,6 +142,8 @@ class TextCalls:
         """When the calls that the journal knows as under way had their last turn."""
         self._refused: set[CallId] = set()
         """Of those, the ones that are not to be recorded."""
+        self._identified: set[CallId] = set()
+        """Of those, the ones whose caller has proven who he is."""
 
     async def start(self, number: str | None = None) -> TextTurn:
         """Begin a call and let the agent greet. ``number`` is a UUID, a fresh one unless given.
@@ -233,7 +236,10 @@ class TextCalls:
                             self._note(call_id, NodePassed(node, took_ms))
                         case StopRecording():
                             self._stop_recording(call_id)
-                        case Listen() | Transfer() | HangUp():
+                        case Listen(customer_number=customer_number):
+                            self._identified_as(call_id, customer_number)
+                            answer.next = reply
+                        case Transfer() | HangUp():
                             answer.next = reply
         turn = answer.turn(call_id, recording_refused=call_id in self._refused)
         outcome = _outcome(answer.next)
@@ -248,9 +254,15 @@ class TextCalls:
             self._refused.add(call_id)
             self._note(call_id, RecordingRefused())
 
+    def _identified_as(self, call_id: CallId, customer_number: str) -> None:
+        if customer_number and call_id not in self._identified:
+            self._identified.add(call_id)
+            self._note(call_id, CallerIdentified(customer_number))
+
     def _end(self, call_id: CallId, outcome: Outcome) -> None:
         self._touched_s.pop(call_id, None)
         self._refused.discard(call_id)
+        self._identified.discard(call_id)
         self._note(call_id, CallEnded(outcome))
 
     def _note(self, call_id: CallId, event: CallEvent) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
 from app.calls import CallBook
+from app.events import AnnouncedCallBacks, EventJournal
 from app.fixed_lines import fixed_sentences
 from app.monitor import Monitor, Thresholds
 from app.settings import Settings, SettingsInvalid
@@ -41,6 +42,8 @@ from knowledge.intents import LocalIntentClassifier
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
 from memory.breaker import Breakers
+from memory.event_stream import STREAM, writing
+from memory.events import Bus, MemoryBus
 from memory.provider_news import Tell, nobody
 from memory.redis_connection import connect, shown
 from telephony.agi_server import AgiServer
@@ -102,6 +105,8 @@ class Mind:
     knowledge: Retriever
     parts: dict[str, str]
     """What was chosen, by port."""
+    bus: Bus = field(default_factory=MemoryBus)
+    """Where events for other systems go."""
     takes_calls: Callable[[], bool] = lambda: True
     """Whether new calls can be kept: not while the store of calls is away."""
     redis: Redis | None = None
@@ -153,12 +158,13 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
         gate = Gate(backoffice, _identity_key(settings))
         call_backs = settings.application.data_folder / "callbacks.jsonl"
+        bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
         services = Services(
             backoffice=backoffice,
             gate=gate,
             retriever=knowledge,
             classifier=classifier,
-            call_backs=FileCallBacks(call_backs),
+            call_backs=AnnouncedCallBacks(FileCallBacks(call_backs), bus),
             hours=settings.opening.hours(),
             now=now,
         )
@@ -171,7 +177,8 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
             "checkpoints": kept_in,
             "call-backs": str(call_backs),
         }
-        yield Mind(dialogue, knowledge, parts, lambda: kept is None or kept.present, redis)
+        parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
+        yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present, redis)
 
 
 @asynccontextmanager
@@ -193,7 +200,7 @@ async def open_agent(
         voice = voices.voice
         ears = await _ears(settings, stack)
         calls = CallBook()
-        journal = Journals((calls, *journals))
+        journal = Journals((calls, EventJournal(mind.bus, now), *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
@@ -214,7 +221,7 @@ async def open_agent(
         )
         await agi.start()
         stack.push_async_callback(agi.close)
-        monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address))
+        monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address), agi)
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
@@ -234,7 +241,9 @@ async def open_agent(
         )
 
 
-async def _monitor(settings: Settings, stack: AsyncExitStack, calls: CallBook, audio_address: str) -> Monitor:
+async def _monitor(
+    settings: Settings, stack: AsyncExitStack, calls: CallBook, audio_address: str, agi: AgiServer
+) -> Monitor:
     """Live calls, with AMI or without; neither waits for Asterisk."""
     given = settings.asterisk_manager
     link: AmiLink | None = None
@@ -248,6 +257,7 @@ async def _monitor(settings: Settings, stack: AsyncExitStack, calls: CallBook, a
         given.endpoints(),
         given.handover_context,
         Thresholds(given.longest_call_s, given.longest_queue),
+        taking_away=agi.taking_away,
     )
     await monitor.start()
     stack.push_async_callback(monitor.close)

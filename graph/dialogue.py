@@ -25,7 +25,8 @@ from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Wor
 from graph.provisional import ProvisionalSaver
 from graph.reply import Awaited, HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
 from graph.safekeeping import Safekeeping
-from graph.state import CallState, SpokenTo, TurnInput
+from graph.state import CallState, SpokenTo, TransferReason, TurnInput
+from nodes.transfer import handover
 
 
 class Dialogue:
@@ -90,6 +91,11 @@ class Dialogue:
         """The state of ``call_id`` as last written; empty for a call that is not known."""
         snapshot = await self._compiled.aget_state(_thread(call_id))
         return cast("CallState", snapshot.values)
+
+    async def handover(self, call_id: str, reason: TransferReason) -> Transfer:
+        """What people are told when another than the dialogue passes ``call_id`` on, for ``reason``."""
+        state = await self.state(call_id)
+        return Transfer(**handover({**state, "transfer_reason": reason}))
 
     async def cut(self, call_id: str, cut: Mapping[str, str]) -> None:
         """Shorten the history of ``call_id`` to what was heard, when no further turn will."""
@@ -183,5 +189,6 @@ def _what_next(state: CallState) -> list[Reply]:
     else:
         awaiting = state.get("awaiting")
         form: Awaited = awaiting["form"] if awaiting else "open"
-        replies.append(Listen(form, identified=bool(state.get("identity"))))
+        customer_number = (state.get("identity") or {}).get("customer_number", "")
+        replies.append(Listen(form, bool(customer_number), str(customer_number)))
     return replies

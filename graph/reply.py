@@ -26,6 +26,8 @@ class Listen:
     awaited: Awaited = "open"
     identified: bool = False
     """Whether identity was proven in this call; for whoever watches, the line ignores it."""
+    customer_number: str = ""
+    """Whose identity; empty unless proven."""
 
 
 @dataclass(frozen=True, slots=True)

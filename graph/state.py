@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before 3.1
 Form = Literal["open", "yes_no", "choice", "number", "date"]
 
 TransferReason = Literal[
-    "asked", "not_understood", "not_identified", "adviser_needed", "unavailable", "unknown"
+    "asked", "not_understood", "not_identified", "adviser_needed", "unavailable", "unknown", "operator"
 ]
 
 

@@ -26,6 +26,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.acts import Act
 from knowledge.documents import read_folder
 from knowledge.french import fold, ngrams, stem, words
 
@@ -62,10 +63,20 @@ class Guess:
     """The next intent; worth asking about, or taking up afterwards, when ``margin`` is small."""
     margin: float
     """Confidence less the runner-up's, 0..1."""
+    act: Act | None = None
+    """What lies under the intent, when it is known."""
+    said: str = ""
+    """The words of this request, when the sentence holds two."""
+    then: "Guess | None" = None
+    """The other request of the sentence, to be taken up afterwards."""
 
 
 class IntentClassifier(Protocol):
     """Guesses intents. One instance serves every call, from any thread."""
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The intents it knows, by name."""
 
     def classify(self, text: str) -> Guess:
         """The intent of ``text`` as transcribed; ``other`` with confidence 0 when it has no word."""
@@ -139,6 +150,11 @@ class KeywordClassifier:
     def __init__(self, intents: Mapping[str, str]) -> None:
         """``intents``: part of an utterance, in any case and with or without accents → intent."""
         self._intents = {fold(part).lower(): intent for part, intent in intents.items()}
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """See :class:`IntentClassifier`."""
+        return tuple(dict.fromkeys((*self._intents.values(), UNKNOWN)))
 
     def classify(self, text: str) -> Guess:
         """Sure when a key is found; ``other`` with confidence 0 when none is."""

@@ -23,6 +23,9 @@ from redis.exceptions import RedisError, ResponseError
 TIMEOUT_S = 0.3
 """For connecting and for each answer. A healthy Redis takes a millisecond; a caller notices three hundred."""
 
+READER_TIMEOUT_S = 5.0
+"""For whoever reads events or administers: nobody waits on the line."""
+
 SENTINEL_PORT = 26379
 
 WANTED = {"JSON": "JSON.GET", "Search": "FT._LIST"}

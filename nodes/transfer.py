@@ -125,7 +125,7 @@ class Transfer:
                 speak(words.say(f"{reason}_closed"))
             return self._offer_call_back(state, speak, "closed")
         speak(words.say("once_more" if again else _line(reason, topic)))
-        return {"ended": "transfer", "handover": _handover(state)}
+        return {"ended": "transfer", "handover": handover(state)}
 
     def _offered(self, state: CallState, speak: Speak, caller: Caller) -> CallUpdate:
         if wants_call_back(caller.text):
@@ -232,15 +232,15 @@ class Transfer:
 
     async def _promise(self, state: CallState, speak: Speak, when: CallBackTime) -> CallUpdate:
         words = load(self.name)
-        handover, number = _handover(state), state.get("call_back_number", "")
+        told, number = handover(state), state.get("call_back_number", "")
         promise = CallBack(
             call_id=state.get("call_id", ""),
             number=number,
             when=when,
-            queue=handover["queue"],
-            reason=handover["reason"],
-            summary=handover["summary"],
-            customer_number=handover["customer_number"],
+            queue=told["queue"],
+            reason=told["reason"],
+            summary=told["summary"],
+            customer_number=told["customer_number"],
             asked_at=self.now(),
         )
         try:
@@ -317,7 +317,8 @@ def _topic(state: CallState) -> str:
     return state.get("pending") or state.get("topic", "")
 
 
-def _handover(state: CallState) -> Handover:
+def handover(state: CallState) -> Handover:
+    """What people need to know when they are given the caller now."""
     seal = state.get("identity")
     words = load("transfer")
     reason, topic = _reason(state), _topic(state)
@@ -338,5 +339,5 @@ def _line(reason: TransferReason, topic: str) -> str:
     match reason:
         case "not_understood" | "not_identified" | "adviser_needed":
             return reason
-        case "asked" | "unavailable" | "unknown":
+        case "asked" | "unavailable" | "unknown" | "operator":
             return {"claims": "claims", "contract": "contracts"}.get(topic, "advisers")

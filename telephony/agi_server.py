@@ -34,7 +34,8 @@ people were not reached.
 *People.* A desk is called as in ``graph``: ``conseillers``, ``sinistres``, ``vie``. Set before they are rung,
 with ``__``, so that the adviser's channel inherits them: ``VOICEBOT_QUEUE`` (the desk),
 ``VOICEBOT_EXTENSION`` (when the settings name one for the desk), ``VOICEBOT_REASON`` (``asked``,
-``not_understood``, ``not_identified``, ``adviser_needed``, ``unavailable``, ``unknown``, ``technical``),
+``not_understood``, ``not_identified``, ``adviser_needed``, ``unavailable``, ``unknown``, ``technical``,
+``operator``),
 ``VOICEBOT_SUMMARY`` (one line, French), ``VOICEBOT_CUSTOMER`` (8 digits; empty unless identity was proven in
 this call). How they are rung is :class:`telephony.handover.HandoverPlan`:
 
@@ -58,6 +59,10 @@ this call). How they are rung is :class:`telephony.handover.HandoverPlan`:
   refuses, and on the caller's channel ``VOICEBOT_ADVISER``: ``listening``, then ``accepted`` or
   ``refused``. When the worker is gone, ``AGI()`` fails and the two are connected without a summary.
 
+*An operator* may take a caller away (``app.monitor``), by AMI's Redirect to the context ``operator``. His
+channel is given the same variables first, and ``VOICEBOT_OUTCOME`` ``transfer``: whom nobody takes is entered
+again there, and gets his choice. For the agent the call has ended as transferred.
+
 panoramisk 1.4 serves, with :class:`Request` and :class:`Application` around it. They cure: a port
 check that froze the event loop; a lost connection seen as a ValueError; HANGUP taken for an answer, and
 a usage error's text for the next one, after which every answer belonged to the command before; a header
@@ -69,7 +74,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Protocol, TypeVar, assert_never
 from uuid import uuid4
 
@@ -122,6 +127,9 @@ class Reception(Protocol):
 
     async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
         """Tell an adviser about the caller he is about to be given; whether he takes him."""
+
+    async def hand_over(self, call: CallId, desk: str) -> Transferred:
+        """What people at ``desk`` are to know of a caller whom an operator sends them."""
 
     async def close(self, call: Call, outcome: Outcome) -> None:
         """The call is over. Told once for every call, whatever happened."""
@@ -268,6 +276,7 @@ class AgiServer:
         self._server: asyncio.Server | None = None
         self._owner: asyncio.Task[None] | None = None
         self._held: set[CallId] = set()
+        self._taken_away: dict[CallId, Transferred] = {}
         self._talks = 0
         self._nobody_talks = asyncio.Event()
         self._nobody_talks.set()
@@ -289,6 +298,27 @@ class AgiServer:
         its dialplan knows what to do with those whom nobody takes.
         """
         await self._nobody_talks.wait()
+
+    @contextlib.asynccontextmanager
+    async def taking_away(self, call_id: CallId, desk: str) -> AsyncIterator[Mapping[str, str]]:
+        """Within the block an operator takes the caller away to ``desk``, by AMI's Redirect.
+
+        Gives what his channel is to hold before he goes, by variable; nothing for a call that is not here.
+        His leg then ends as transferred, unless an error leaves the block.
+        """
+        if call_id not in self._held:
+            yield {}
+            return
+        to = await self._reception.hand_over(call_id, desk)
+        self._taken_away[call_id] = to
+        told = {f"__VOICEBOT_{name}": " ".join(value.split()) for name, value in self._plan.told(to).items()}
+        try:
+            yield {**told, "VOICEBOT_OUTCOME": "transfer"}
+        except BaseException:
+            self._taken_away.pop(call_id, None)
+            raise
+        if call_id not in self._held:  # his leg was over before the operator was told so
+            self._taken_away.pop(call_id, None)
 
     @property
     def port(self) -> int:
@@ -335,7 +365,7 @@ class AgiServer:
 
     async def _agent(self, request: Request) -> None:
         if self._draining:
-            log.info("call.sent_elsewhere")
+            log.info("agi.sent_elsewhere")
             await _tell(request, OUTCOME="draining")
             return
         call, first = await _entered(request)
@@ -349,16 +379,16 @@ class AgiServer:
                 await _take(request, call)
                 while isinstance(outcome := await self._talk(request, call, first), Transferred):
                     if isinstance(first, NotReached) and outcome.reason == TECHNICAL:
-                        log.warning("call.given_up", extra={"call_id": call.id})
+                        log.warning("agi.given_up", extra={"call_id": call.id})
                         return  # nobody takes him and we cannot talk with him: the dialplan's turn
                     why = await self._pass_on(request, call, outcome)
                     if why is None:
                         break
                     first = NotReached(why)
-                await _carry_out(request, outcome)
+                if call.id not in self._taken_away:  # else the dialplan has gone on without this leg
+                    await _carry_out(request, outcome)
             finally:
-                log.info("call.over", extra={"call_id": call.id, "outcome": type(outcome).__name__})
-                await self._reception.close(call, outcome)
+                await self._reception.close(call, self._taken_away.pop(call.id, outcome))
 
     @contextlib.contextmanager
     def _holding(self, call_id: CallId) -> Iterator[None]:
@@ -375,7 +405,7 @@ class AgiServer:
         if not (
             await request.send_command(agi.answer())
         ).done:  # also tells who hung up while he was rung out
-            log.info("call.unanswered", extra={"call_id": call.id})
+            log.info("agi.unanswered", extra={"call_id": call.id})
             return CallerLeft()
 
         async def session(line: Line) -> Outcome:
@@ -393,12 +423,11 @@ class AgiServer:
         for stale in ("DIALSTATUS", "QUEUESTATUS", "VOICEBOT_ADVISER"):
             await request.send_command(agi.set_variable(stale, ""))
         await _tell(request, OUTCOME="transfer")
-        log.info("call.transferred", extra={"call_id": call.id, "queue": to.queue, "reason": to.reason})
         await request.send_command(command)
         why = unreached(await _statuses(request))
         if why is None or not (await request.send_command(agi.channel_status())).done:
             return None  # whoever left while he was rung out, or talked, has no further wish
-        log.info("call.not_taken", extra={"call_id": call.id, "why": why})
+        log.info("agi.not_taken", extra={"call_id": call.id, "why": why})
         await _tell(request, OUTCOME="")
         return why
 

@@ -36,8 +36,8 @@ from telephony.call import CallId
 Headers = Mapping[str, str]
 """A message by header, names in lower case; a repeated header's values are joined by line feeds."""
 
-CALL_VARIABLE = "VOICEBOT_CALL"
-"""A channel variable by which the dialplan may tell a channel's call before AudioSocket does."""
+CALL_VARIABLE = "VOICEBOT_TAKEN"
+"""The channel variable that tells a caller's call when AudioSocket does not; see ``telephony.agi_server``."""
 
 EVENT_CLASSES = "call,dialplan,agent,reporting,system"
 """What a session asks to be told: channels, variables, queues, RTCP, trunks."""
@@ -305,8 +305,10 @@ class Ami(Protocol):
     async def hang_up(self, channel: str) -> None:
         """End a channel. Raises :class:`NoSuchChannel`."""
 
-    async def redirect(self, channel: str, context: str, exten: str, priority: int = 1) -> None:
-        """Let a channel go on elsewhere in the dialplan.
+    async def redirect(
+        self, channel: str, context: str, exten: str, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Let a channel go on elsewhere in the dialplan, from priority 1, with ``variables`` set before.
 
         Raises :class:`NoSuchChannel`, and :class:`NoSuchExtension` before the channel is touched.
         """
@@ -345,7 +347,7 @@ def action(name: str, **headers: str) -> dict[str, str]:
     Raises :class:`ProtocolError` for a value that would start another header, or another action.
     """
     for header, value in headers.items():
-        if not value.isprintable() or not value.isascii():
+        if not value.isprintable():
             raise ProtocolError(f"{name}: {header} is not plain text: {value!r}")
     return {"Action": name, **headers}
 

@@ -23,7 +23,7 @@ The link is for operations only: no call waits for it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -152,10 +152,18 @@ class AmiLink:
         """See :class:`telephony.ami.Ami`."""
         await self._ask(ami.action("Hangup", Channel=channel, Cause="16"))
 
-    async def redirect(self, channel: str, context: str, exten: str, priority: int = 1) -> None:
+    async def redirect(
+        self, channel: str, context: str, exten: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         """See :class:`telephony.ami.Ami`."""
+        given = [
+            ami.action("Setvar", Channel=channel, Variable=name, Value=value)
+            for name, value in (variables or {}).items()
+        ]
         await self._ask(ami.action("ShowDialPlan", Context=context, Extension=exten))
-        place = {"Context": context, "Exten": exten, "Priority": str(priority)}
+        for one in given:
+            await self._ask(one)
+        place = {"Context": context, "Exten": exten, "Priority": "1"}
         await self._ask(ami.action("Redirect", Channel=channel, **place))
 
     async def _ask(self, action: dict[str, str]) -> list[AmiEvent]:
@@ -235,7 +243,7 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
     """One connection, from its beginning to its loss; never used again."""
 
     def __init__(self, hear: Callable[[Headers], AmiEvent | None]) -> None:
-        # Latin-1 gives every byte its character: :func:`_headers` decodes whole values.
+        # Latin-1 gives every byte its character: :func:`_headers` decodes whole values, :meth:`ask` encodes.
         super().__init__(encoding="latin-1", loop=asyncio.get_running_loop())
         self.hear = hear
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -261,7 +269,7 @@ class _Session(Manager):  # type: ignore[misc]  # the base is untyped
         Raises :class:`AmiAway`, :class:`AmiRefused`.
         """
         self._still_there()
-        action = Action(fields)
+        action = Action({name: value.encode().decode("latin-1") for name, value in fields.items()})
         answered: asyncio.Future[Message | list[Message]] = self.send_action(action)
         try:
             await asyncio.wait((answered, self._lost), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
 """A call and how it can end. Depends on nothing."""
 
 from dataclasses import dataclass
-from typing import NewType
+from typing import ClassVar, Literal, NewType
 
 CallId = NewType("CallId", str)
 """The UUID (lower-case, with hyphens) that joins the AGI leg and the audio leg of a call."""
@@ -22,14 +22,22 @@ class Call:
     channel: str = ""
 
 
+OutcomeName = Literal["hung_up", "transferred", "caller_left", "no_audio"]
+"""By which pages, metrics, logs and transcripts know how a call ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class HungUp:
     """The dialogue said goodbye: hang up."""
+
+    name: ClassVar[OutcomeName] = "hung_up"
 
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
     """The caller is to be put through to people."""
+
+    name: ClassVar[OutcomeName] = "transferred"
 
     queue: str
     reason: str
@@ -43,10 +51,14 @@ class Transferred:
 class CallerLeft:
     """The caller hung up, or his line was cut."""
 
+    name: ClassVar[OutcomeName] = "caller_left"
+
 
 @dataclass(frozen=True, slots=True)
 class NoAudio:
-    """Asterisk announced the call but its audio leg never came."""
+    """Asterisk announced the call but its audio leg never came, and the caller is still there."""
+
+    name: ClassVar[OutcomeName] = "no_audio"
 
 
 Outcome = HungUp | Transferred | CallerLeft | NoAudio

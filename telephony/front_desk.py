@@ -11,7 +11,7 @@ from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
 from graph.heard import Heard
 from graph.safekeeping import StateAway
-from telephony.call import Call, Outcome, Transferred
+from telephony.call import Call, CallId, Outcome, Transferred
 from telephony.journal import CallEnded, CallPassedOn, Journal
 from telephony.line import Line
 from telephony.session import KEYS_PATIENCE_S, Session
@@ -50,6 +50,14 @@ class FrontDesk:
         if isinstance(outcome, Transferred):
             self.journal.note(call.id, CallPassedOn(outcome))
         return outcome
+
+    async def hand_over(self, call: CallId, desk: str) -> Transferred:
+        """What people at ``desk`` are to know of a caller whom an operator sends them."""
+        try:
+            told = await self.dialogue.handover(call, "operator")
+        except StateAway:  # he is sent all the same, and tells it himself
+            return Transferred(desk, "operator", "")
+        return Transferred(desk, told.reason, told.summary, told.customer_number)
 
     async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
         """Tell an adviser about the caller; whether he takes the call."""

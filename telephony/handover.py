@@ -90,14 +90,18 @@ class HandoverPlan:
 
     def variables(self, transferred: Transferred, whisper_url: str) -> dict[str, str]:
         """Channel variables for whoever takes the caller, without their prefix."""
-        told = {
+        told = self.told(transferred)
+        return {**told, "WHISPER": whisper_url, "WAIT_S": str(self.wait_s)} if self.attended else told
+
+    def told(self, transferred: Transferred) -> dict[str, str]:
+        """Of those, the ones that tell of the caller."""
+        return {
             "QUEUE": transferred.queue,
             "EXTENSION": self.extensions.get(transferred.queue, ""),
             "REASON": transferred.reason,
             "SUMMARY": transferred.summary,
             "CUSTOMER": transferred.customer_number,
         }
-        return {**told, "WHISPER": whisper_url, "WAIT_S": str(self.wait_s)} if self.attended else told
 
 
 def unreached(statuses: Statuses) -> Unreached | None:

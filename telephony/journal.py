@@ -54,9 +54,10 @@ class CallPassedOn:
 
 @dataclass(frozen=True, slots=True)
 class CallCameBack:
-    """Nobody took him: the dialogue goes on."""
+    """Nobody took him: the dialogue goes on, perhaps in another process than the one that passed him on."""
 
     why: Unreached
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,10 @@ class RecordingRefused:
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentified:
-    """Identity was proven in this call, by whichever process; whose is not told."""
+    """Identity was proven in this call, by whichever process."""
+
+    customer_number: str = ""
+    """Whose; for who files the call, never for a log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Session:
             return NoAudio()
         match first:
             case NotReached(why):
-                self._note(CallCameBack(why))
+                self._note(CallCameBack(why, self._call))
             case _:
                 self._note(CallStarted(self._call))
         try:
@@ -306,8 +306,8 @@ class Session:
                             self._say(turn, reply, waiting)
                         case NodeRan(node, took_ms):
                             self._note(NodePassed(node, took_ms))
-                        case Listen(awaited, identified):
-                            self._identified_as(known=identified)
+                        case Listen(awaited, customer_number=customer_number):
+                            self._identified_as(customer_number)
                             self._expecting = _expecting(awaited)
                             self._line.ear.expect(self._expecting)
                         case Transfer(queue, reason, summary, customer_number):
@@ -417,10 +417,10 @@ class Session:
             self._recording_refused = True
             self._note(RecordingRefused())
 
-    def _identified_as(self, *, known: bool) -> None:
-        if known and not self._identified:
+    def _identified_as(self, customer_number: str) -> None:
+        if customer_number and not self._identified:
             self._identified = True
-            self._note(CallerIdentified())
+            self._note(CallerIdentified(customer_number))
 
     def _handed_over(self) -> Transferred:
         summary = load("common").say("technical_summary").text

@@ -1,6 +1,6 @@
 """The twin of the AMI link: an Asterisk in memory that rings, queues and hangs up when told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from telephony.ami import (
@@ -37,6 +37,8 @@ class SimulatedAmi:
     live: dict[str, ChannelListed] = field(default_factory=dict)
     """The channels, by ``uniqueid``."""
     lists_asked: int = 0
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What redirects have set, by ``uniqueid``."""
     _state_watchers: list[Callable[[AmiState], None]] = field(default_factory=list)
     _event_watchers: list[Callable[[AmiEvent], None]] = field(default_factory=list)
 
@@ -137,12 +139,15 @@ class SimulatedAmi:
         self._reach()
         self.leave(self._uniqueid(channel))
 
-    async def redirect(self, channel: str, context: str, exten: str, priority: int = 1) -> None:
+    async def redirect(
+        self, channel: str, context: str, exten: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         """See :class:`telephony.ami.Ami`."""
         self._reach()
         if (context, exten) not in self.extensions:
             raise NoSuchExtension(f"Did not find extension {exten}@{context}")
         uniqueid = self._uniqueid(channel)
+        self.variables.setdefault(uniqueid, {}).update(variables or {})
         listed = self.live[uniqueid]
         moved = replace(listed.channel, context=context, exten=exten)
         self.live[uniqueid] = replace(listed, channel=moved)

@@ -114,10 +114,9 @@ class _Cuts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """How to know one kind of number."""
+class Form:
+    """How to know one kind of number of a fixed length."""
 
-    kind: ReferenceKind
     digits: int
     value: Callable[[str], str | None]
     """The written form of that many digits; None when they cannot be one."""
@@ -133,7 +132,7 @@ class _Form:
 
 def customer_number(text: str) -> str | None:
     """The customer number said (``10078821``); None when there is none, or more than one is possible."""
-    return _only(_found(text, _CUSTOMER))
+    return number_in(text, _CUSTOMER)
 
 
 def contract_number(text: str) -> str | None:
@@ -143,7 +142,7 @@ def contract_number(text: str) -> str | None:
 
 def claim_number(text: str) -> str | None:
     """The claim number said (``SIN-2026-003117``), with or without its letters; None when unsure."""
-    return _only(_found(text, _CLAIM))
+    return number_in(text, _CLAIM)
 
 
 def any_reference(text: str) -> Reference | None:
@@ -153,7 +152,7 @@ def any_reference(text: str) -> Reference | None:
     before the claim's. Seven bare digits are a contract only after « contrat » or « vie »: they
     might be a customer number that lost one.
     """
-    found = {form.kind: _found(text, form) for form in (_CUSTOMER, _NAMED_CONTRACT, _CLAIM)}
+    found = {kind: _found(text, form) for kind, form in _KINDS.items()}
     given = {kind: value for kind, fits in found.items() if (value := _only(fits)) is not None}
     if len(given) > 1 and len({fit.run_start for kind in given for fit in found[kind]}) < len(given):
         # One run read as two kinds: the one that needed no cut, if it is alone.
@@ -165,6 +164,11 @@ def any_reference(text: str) -> Reference | None:
     return None
 
 
+def number_in(text: str, form: Form) -> str | None:
+    """The only number of a form that was said; None when there is none, or more than one is possible."""
+    return _only(_found(text, form))
+
+
 def keyed_reference(digits: str) -> Reference | None:
     """The number keyed on the phone: 8 digits a customer, 7 a contract, 10 a claim (year and serial).
 
@@ -173,9 +177,9 @@ def keyed_reference(digits: str) -> Reference | None:
     keyed = digits.strip().removesuffix("#")
     if not (keyed.isascii() and keyed.isdigit()):
         return None
-    for form in (_CUSTOMER, _CONTRACT, _CLAIM):
+    for kind, form in {**_KINDS, ReferenceKind.CONTRACT: _CONTRACT}.items():
         if len(keyed) == form.digits and (value := form.value(keyed)) is not None:
-            return Reference(form.kind, value)
+            return Reference(kind, value)
     return None
 
 
@@ -187,7 +191,7 @@ def _only(fits: Iterable[_Fit]) -> str | None:
     return values.pop()
 
 
-def _found(text: str, form: _Form) -> frozenset[_Fit]:
+def _found(text: str, form: Form) -> frozenset[_Fit]:
     """All numbers of this form that what was said may hold, corrections made."""
     standing: frozenset[Reading] = frozenset()
     fits: frozenset[_Fit] = frozenset()
@@ -216,7 +220,7 @@ def _is_bare(take: list[Word], run: Run) -> bool:
     return run.end == len(take) or take[run.end].text not in _NOT_A_REFERENCE_AFTER
 
 
-def _fits(run: Run, form: _Form) -> frozenset[_Fit]:
+def _fits(run: Run, form: Form) -> frozenset[_Fit]:
     rows = form.opens(readings(run, form.digits))
     plain = _plainest(rows)
     padded = {value for row in plain if (digits := form.padded(row)) and (value := form.value(digits))}
@@ -244,7 +248,7 @@ def _believable(run: Run, max_digits: int) -> frozenset[Reading]:
     return frozenset(row for row in readings(run, max_digits) if not _cuts(run, row).any)
 
 
-def _exact(row: Reading, form: _Form) -> str | None:
+def _exact(row: Reading, form: Form) -> str | None:
     digits = digits_of(row)
     return form.value(digits) if len(digits) == form.digits else None
 
@@ -266,7 +270,7 @@ def _cuts(run: Run, row: Reading) -> _Cuts:
     return _Cuts(frozenset(pairs), frozenset(single), frozenset(strange))
 
 
-def _is_believed(run: Run, row: Reading, cuts: _Cuts, form: _Form) -> bool:
+def _is_believed(run: Run, row: Reading, cuts: _Cuts, form: Form) -> bool:
     if cuts.strange:
         return False
     customary = not cuts.pairs and cuts.single <= form.seams
@@ -332,7 +336,8 @@ def _last_named(take: list[Word], run: Run) -> ReferenceKind | None:
     return None
 
 
-def _is_a_date_or_phone(take: list[Word], run: Run) -> bool:
+def is_a_date_or_phone(take: list[Word], run: Run) -> bool:
+    """Do the words around the run say that it is a birth date or a telephone number?"""
     before = _words_before(take, run)
     born = before[-2:] in (["ne", "le"], ["nee", "le"]) or before[-1:] in (["ne"], ["nee"])
     slashed = any("/" in word.before for word in run.words[1:])
@@ -351,12 +356,12 @@ def _is_called(names: frozenset[str], letters: list[str], take: list[Word], run:
 def _may_be_customer(take: list[Word], run: Run) -> bool:
     # « sinistre 2026 3117 » has eight digits too.
     is_claim = _is_called(_CLAIM_WORDS, ["s", "i", "n"], take, run)
-    return not is_claim and not _is_a_date_or_phone(take, run)
+    return not is_claim and not is_a_date_or_phone(take, run)
 
 
 def _may_be_contract(take: list[Word], run: Run) -> bool:
     named = _last_named(take, run)
-    return named in {ReferenceKind.CONTRACT, None} and not _is_a_date_or_phone(take, run)
+    return named in {ReferenceKind.CONTRACT, None} and not is_a_date_or_phone(take, run)
 
 
 def _is_called_contract(take: list[Word], run: Run) -> bool:
@@ -364,7 +369,7 @@ def _is_called_contract(take: list[Word], run: Run) -> bool:
 
 
 def _may_be_claim(take: list[Word], run: Run) -> bool:
-    return not _is_called_contract(take, run) and not _is_a_date_or_phone(take, run)
+    return not _is_called_contract(take, run) and not is_a_date_or_phone(take, run)
 
 
 def _claim_value(digits: str) -> str | None:
@@ -398,17 +403,15 @@ def _contract_padded(row: Reading) -> str | None:
     return row[0].digits.zfill(CONTRACT_DIGITS) if whole_number else None
 
 
-_CUSTOMER = _Form(ReferenceKind.CUSTOMER, CUSTOMER_DIGITS, lambda digits: digits, _may_be_customer)
-_CONTRACT = _Form(ReferenceKind.CONTRACT, CONTRACT_DIGITS, lambda digits: f"VIE-{digits}", _may_be_contract)
-_NAMED_CONTRACT = _Form(
-    ReferenceKind.CONTRACT,
+_CUSTOMER = Form(CUSTOMER_DIGITS, lambda digits: digits, _may_be_customer)
+_CONTRACT = Form(CONTRACT_DIGITS, lambda digits: f"VIE-{digits}", _may_be_contract)
+_NAMED_CONTRACT = Form(
     CONTRACT_DIGITS,
     lambda digits: f"VIE-{digits}",
     _is_called_contract,
     _contract_padded,
 )
-_CLAIM = _Form(
-    ReferenceKind.CLAIM,
+_CLAIM = Form(
     CLAIM_DIGITS,
     _claim_value,
     _may_be_claim,
@@ -416,3 +419,10 @@ _CLAIM = _Form(
     seams=frozenset({_YEAR_DIGITS, _YEAR_DIGITS + 3}),
     opens=_one_year,
 )
+
+_KINDS = {
+    ReferenceKind.CUSTOMER: _CUSTOMER,
+    ReferenceKind.CONTRACT: _NAMED_CONTRACT,
+    ReferenceKind.CLAIM: _CLAIM,
+}
+"""The order in which numbers of several kinds count."""

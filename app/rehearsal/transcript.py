@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypedDict, assert_never
 
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
-from telephony.call import CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
+from telephony.call import CallId, Outcome, OutcomeName, Transferred
 from telephony.journal import (
     CallCameBack,
     CallEnded,
@@ -30,7 +30,6 @@ from telephony.journal import (
 )
 
 HowHeard = Literal["call_begins", "words", "keys", "quiet", "resumed", "not_reached"]
-HowEnded = Literal["hung_up", "transferred", "caller_left", "no_audio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,23 +234,10 @@ class CallRecord(TypedDict):
     """Which ear, voice, back office, knowledge and checkpoint store took the call."""
     recording_refused: bool
     turns: list[TurnRecord]
-    outcome: HowEnded | None
+    outcome: OutcomeName | None
     """Null when the call was still going on."""
     queue: str | None
     """Where the caller was put through to."""
-
-
-def how_ended(outcome: Outcome) -> HowEnded:
-    """The outcome in a word."""
-    match outcome:
-        case HungUp():
-            return "hung_up"
-        case Transferred():
-            return "transferred"
-        case CallerLeft():
-            return "caller_left"
-        case NoAudio():
-            return "no_audio"
 
 
 def record(transcript: Transcript, parts: dict[str, str]) -> CallRecord:
@@ -263,7 +249,7 @@ def record(transcript: Transcript, parts: dict[str, str]) -> CallRecord:
         "parts": parts,
         "recording_refused": transcript.recording_refused,
         "turns": [_turn_record(turn) for turn in transcript.turns],
-        "outcome": how_ended(outcome) if outcome is not None else None,
+        "outcome": outcome.name if outcome is not None else None,
         "queue": outcome.queue if isinstance(outcome, Transferred) else None,
     }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue, Script
-from app.rehearsal.transcript import Transcript, Turn, how_ended
+from app.rehearsal.transcript import Transcript, Turn
 from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 from telephony.call import Outcome
 from telephony.simulated_caller import Heard, is_loud
@@ -299,7 +299,7 @@ def wait_for_answer(spoken: Spoken, turns: Sequence[Turn], speed: float) -> Wait
 
 
 def _ended_otherwise(script: Script, outcome: Outcome | None) -> list[str]:
-    ended = how_ended(outcome) if outcome is not None else "not at all"
+    ended = outcome.name if outcome is not None else "not at all"
     return (
         [] if ended == script.outcome else [f"expected the call to end by {script.outcome}, it ended {ended}"]
     )

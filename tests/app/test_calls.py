@@ -172,7 +172,7 @@ def test_a_caller_who_is_passed_on_is_no_live_call_until_he_comes_back() -> None
     book.note(CALL, CallPassedOn(to))
     assert book.live() == []
     clock.now_s += 30
-    book.note(CALL, CallCameBack("no_answer"))
+    book.note(CALL, CallCameBack("no_answer", Call(CALL, channel="PJSIP/trunk-1")))
     [status] = book.live()
     assert book.seconds(status) == 40
     clock.now_s += 5

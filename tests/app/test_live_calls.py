@@ -36,7 +36,7 @@ async def pages_of(ami: SimulatedAmi | None) -> AsyncIterator[tuple[httpx.AsyncC
 @pytest.fixture
 def asterisk() -> SimulatedAmi:
     return SimulatedAmi(
-        extensions={("hand-over", "201"), ("hand-over", "sinistres")}, waiting={"sinistres": []}
+        extensions={("operator", "201"), ("operator", "sinistres")}, waiting={"sinistres": []}
     )
 
 
@@ -207,7 +207,7 @@ async def test_what_is_no_extension_does_not_reach_asterisk(pages: Pages, extens
 
 @pytest.mark.parametrize("extension", ["0", "*", "#", "201", "+33100000000", "conseillers", "file_vie-2"])
 async def test_what_an_extension_may_be(pages: Pages, asterisk: SimulatedAmi, extension: str) -> None:
-    asterisk.extensions.add(("hand-over", extension))
+    asterisk.extensions.add(("operator", extension))
     answer = await pages[0].post(f"/api/live-calls/{CALL}/transfer", json={"extension": extension})
     assert answer.status_code == 204
 

@@ -1,7 +1,10 @@
 """The log: one line per event, nothing of what callers said, and no way to forge a line."""
 
+import ast
 import io
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,7 +139,7 @@ EVENTS: list[tuple[CallEvent, str]] = [
         CallPassedOn(Transferred("vie", "asked", "Madame Moreau", "10078821")),
         "call.passed_on queue=vie reason=asked",
     ),
-    (CallCameBack("no_answer"), "call.came_back why=no_answer"),
+    (CallCameBack("no_answer", Call(CALL)), "call.came_back why=no_answer"),
     (TurnSaid("authenticate.welcome", "Merci, Madame Moreau."), "turn.said key=authenticate.welcome"),
     (
         TurnInterrupted("Merci, Madame Moreau", 5000, 21.26),
@@ -151,8 +154,8 @@ EVENTS: list[tuple[CallEvent, str]] = [
     ),
     (RecordingRefused(), "recording.refused"),
     (CallerIdentified(), "caller.identified"),
-    (CallEnded(HungUp()), "call.ended outcome=HungUp"),
-    (CallEnded(Transferred("vie", "asked", "Madame Moreau", "10078821")), "call.ended outcome=Transferred"),
+    (CallEnded(HungUp()), "call.ended outcome=hung_up"),
+    (CallEnded(Transferred("vie", "asked", "Madame Moreau", "10078821")), "call.ended outcome=transferred"),
 ]
 
 
@@ -207,6 +210,26 @@ def test_the_level_is_that_of_our_packages(lines: io.StringIO) -> None:
     logging.getLogger("telephony.agi_server").error("agi.failed")
     assert "agi.refused" not in lines.getvalue()
     assert "agi.failed" in lines.getvalue()
+
+
+def events_of(path: Path) -> Iterator[str]:
+    """The names that are logged in a file: a literal given to a logger or to ``_info``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(
+                ast.Attribute(ast.Name("log") | ast.Attribute(_, "_log"), _), [*_, ast.Constant(name)]
+            ):
+                yield str(name)
+            case ast.Call(ast.Attribute(_, "_info"), [ast.Constant(name), *_]):
+                yield str(name)
+
+
+def test_every_event_is_logged_in_one_place_so_that_its_name_has_one_meaning() -> None:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    names = Counter(name for path in files for name in events_of(path))
+    assert {"call.ended", "agi.answered", "alarm.raised", "stage.failed"} <= names.keys()
+    assert [name for name, places in names.items() if places > 1] == []
+    assert [name for name in names if not re.fullmatch(r"[a-z]+\.[a-z_%]+", name)] == []
 
 
 def test_every_package_of_ours_is_heard() -> None:

@@ -182,7 +182,7 @@ def test_a_caller_who_is_with_people_is_not_counted_as_ours_and_ends_once() -> N
     metrics.note(CALL, CallPassedOn(to))
     assert metrics.value("voicebot_active_calls") == 0
     clock.now_s += 40
-    metrics.note(CALL, CallCameBack("busy"))
+    metrics.note(CALL, CallCameBack("busy", Call(CALL)))
     assert metrics.value("voicebot_active_calls") == 1
     assert metrics.value("voicebot_not_taken_total", why="busy") == 1
     metrics.note(CALL, CallPassedOn(to))

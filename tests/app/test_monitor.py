@@ -1,7 +1,8 @@
 """The monitor: callers as two sides know them, alarms that have lasted, actions on the right channel."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -329,19 +330,39 @@ async def test_a_call_is_hung_up_by_either_of_its_names(post: Post) -> None:
     assert post.asterisk.live == {}
 
 
-async def test_a_caller_is_transferred_to_the_context_of_the_hand_over(post: Post) -> None:
+async def test_a_caller_is_transferred_through_the_operators_context(post: Post) -> None:
     uniqueid = post.in_a_call()
-    post.asterisk.extensions.add(("hand-over", "201"))
+    post.asterisk.extensions.add(("operator", "201"))
     await post.monitor.transfer(CALL, "201")
     moved = post.asterisk.live[uniqueid].channel
-    assert (moved.context, moved.exten) == ("hand-over", "201")
+    assert (moved.context, moved.exten) == ("operator", "201")
     with pytest.raises(NoSuchExtension):
         await post.monitor.transfer(CALL, "999")
 
 
+async def test_the_agent_is_told_and_tells_whoever_takes_the_caller(post: Post) -> None:
+    taken: list[tuple[str, str]] = []
+
+    @asynccontextmanager
+    async def taking_away(call_id: CallId, desk: str) -> AsyncIterator[Mapping[str, str]]:
+        yield {"__VOICEBOT_REASON": "operator"}
+        taken.append((call_id, desk))
+
+    post.monitor = Monitor(post.asterisk, post.calls, OURS, clock=post.clock, taking_away=taking_away)
+    post.asterisk.events(post.monitor._hear)
+    uniqueid = post.in_a_call()
+    with pytest.raises(NoSuchExtension):
+        await post.monitor.transfer(CALL, "201")
+    assert taken == [], "he is still the agent's"
+    post.asterisk.extensions.add(("operator", "201"))
+    await post.monitor.transfer(CALL, "201")
+    assert taken == [(CALL, "201")]
+    assert post.asterisk.variables == {uniqueid: {"__VOICEBOT_REASON": "operator"}}
+
+
 async def test_a_caller_is_sent_to_a_queue_that_there_is(post: Post) -> None:
     uniqueid = post.in_a_call()
-    post.asterisk.extensions.add(("hand-over", "sinistres"))
+    post.asterisk.extensions.add(("operator", "sinistres"))
     with pytest.raises(UnknownQueue):
         await post.monitor.send_to_queue(CALL, "sinistres")
     post.asterisk.waiting["sinistres"] = []

@@ -20,6 +20,7 @@ from knowledge.retriever import Passage
 from telephony.call import CallerLeft, CallId, HungUp, Transferred
 from telephony.journal import (
     CallEnded,
+    CallerIdentified,
     CallStarted,
     Journals,
     MemoryJournal,
@@ -127,6 +128,16 @@ async def test_the_journal_is_told_as_of_a_phone_call() -> None:
     started = journal.events[0]
     assert isinstance(started, CallStarted)
     assert (started.call.caller, started.call.channel) == ("", "text")
+
+
+async def test_proven_identity_is_noted_once_as_of_a_phone_call() -> None:
+    calls, journal = calls_of()
+    call_id = await identified(calls)
+    assert journal.events.count(CallerIdentified("10078821")) == 1
+    await calls.turn(call_id, Words("combien j'ai sur mon assurance vie"))
+    assert journal.events.count(CallerIdentified("10078821")) == 1
+    await hold(calls, [Words("quels sont vos horaires")])
+    assert journal.events.count(CallerIdentified("10078821")) == 1, "another call has proven nothing"
 
 
 async def test_the_call_book_knows_text_calls() -> None:

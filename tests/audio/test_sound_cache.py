@@ -94,7 +94,7 @@ async def test_a_folder_that_cannot_be_used_costs_no_call_anything(tmp_path: Pat
 async def test_no_half_file_is_left_where_files_are_kept(tmp_path: Path) -> None:
     cache = DiskSounds(tmp_path)
     await asyncio.gather(*(cache.put(KEY, bytes([number]) * 1000) for number in range(20)))
-    assert os.listdir(tmp_path) == [f"{KEY}.sound"]
+    assert await asyncio.to_thread(lambda: [file.name for file in tmp_path.iterdir()]) == [f"{KEY}.sound"]
     sound = await cache.get(KEY)
     assert sound is not None
     assert len(set(sound)) == 1

@@ -308,7 +308,7 @@ async def test_a_back_office_that_does_not_answer_is_said_and_a_human_offered() 
     call = await Conversation.of(services(AwayBackoffice())).identified()
     turn = await call.says("combien j'ai sur mon assurance vie")
     assert turn.said == ["common.unavailable"]
-    assert turn.then == Listen("yes_no", identified=True)
+    assert turn.then == Listen("yes_no", identified=True, customer_number="10078821")
 
 
 class NobodyKnows(DemoBackoffice):

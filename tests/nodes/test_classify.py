@@ -25,6 +25,10 @@ class Believes:
     def __init__(self, intent: str, confidence: float) -> None:
         self._guess = Guess(intent, confidence, "other", confidence)
 
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return (self._guess.intent,)
+
     def classify(self, text: str) -> Guess:
         return self._guess
 

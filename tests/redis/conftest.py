@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from memory.redis_connection import connect
+from memory.redis_connection import READER_TIMEOUT_S, connect
 from tests.redis.server import RedisServer
 from tests.redis.stack import Stack, stack
 
@@ -63,6 +63,6 @@ def own_redis(redis_stack: Stack, tmp_path: Path) -> Iterator[Callable[..., Redi
 @pytest.fixture
 async def redis(bare_redis: RedisServer) -> AsyncIterator[Redis]:
     """An empty database of the bare server."""
-    async with connect(bare_redis.url) as client:
+    async with connect(bare_redis.url, timeout_s=READER_TIMEOUT_S) as client:
         await client.flushdb()
         yield client

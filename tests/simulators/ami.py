@@ -149,8 +149,10 @@ class AmiSimulator:
                 if place not in self.extensions:
                     return self._no(action, f"Did not find extension {place[1]}@{place[0]}")
                 return self._list(action, [("Event: ListDialplan", "Priority: 1")], "ShowDialPlanComplete")
-            case "Redirect" if action["channel"] in self.channels:
+            case "Redirect" | "Setvar" if action["channel"] in self.channels:
                 return self._yes(action)
+            case "Setvar":
+                return self._no(action, "No such channel")
             case "Redirect":
                 return self._no(action, f"Channel does not exist: {action['channel']}")
             case "Hangup" if action["channel"] in self.channels:

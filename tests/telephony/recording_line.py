@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from audio.pcm import SILENCE_FRAME
 from graph.heard import Heard
-from telephony.call import Call, CallerLeft, Outcome
+from telephony.call import Call, CallerLeft, CallId, Outcome, Transferred
 from telephony.line import Line, Wire
 
 Session = Callable[[Call, "RecordingLine"], Awaitable[Outcome]]
@@ -97,6 +97,9 @@ class ObedientReception:
         await line.joined()
         self.whispered.append((summary, customer_number))
         return self.takes
+
+    async def hand_over(self, call: CallId, desk: str) -> Transferred:
+        return Transferred(desk, "operator", "Envoyé par le superviseur", "10078821")
 
     async def close(self, call: Call, outcome: Outcome) -> None:
         self.closed.append(outcome)

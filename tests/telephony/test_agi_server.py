@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "agi_callerid": "0612345678",
     "agi_dnid": "0123456789",
 }
+ANY_SUMMARY = "Envoyé par le superviseur"
 GONE = "511 Command Not Permitted on a dead channel or intercept routine"
 
 
@@ -308,6 +309,23 @@ async def test_sound_that_never_came_is_no_audio_whatever_the_session_says(bench
     assert bench.reception.lines[0].wire is None
 
 
+async def test_a_caller_who_leaves_before_his_sound_has_come_has_left_and_was_not_without_sound(
+    bench: Bench,
+) -> None:
+    async def without_sound(_: Call, line: RecordingLine) -> Outcome:
+        assert not await line.joined()
+        return NoAudio()
+
+    bench.reception.session = without_sound
+    leg = await bench.connect()
+    leg.announce()
+    await leg.up_to_the_sound()
+    leg.reply("200 result=-1")
+    leg.reply("HANGUP")
+    await leg.answering(GONE, GONE)
+    assert bench.reception.closed == [CallerLeft()]
+
+
 async def test_a_caller_who_leaves_before_the_answer_meets_no_session(bench: Bench) -> None:
     leg = await bench.connect()
     leg.announce()
@@ -426,7 +444,7 @@ async def test_whom_nobody_takes_and_the_agent_cannot_talk_with_is_left_to_the_d
     again.attach(HungUpWire())
     leg.reply("200 result=0")
     assert await leg.answering("200 result=6") == ["CHANNEL STATUS"]
-    assert "call.given_up" in caplog.messages
+    assert "agi.given_up" in caplog.messages
 
 
 async def test_a_caller_who_left_while_people_were_rung_is_not_talked_with_again(bench: Bench) -> None:
@@ -445,6 +463,63 @@ async def test_a_caller_who_left_while_people_were_rung_is_not_talked_with_again
     ]
     assert bench.reception.firsts == [CallBegins("0612345678")]
     await until(lambda: bench.reception.closed == [TRANSFERRED])
+
+
+# An operator takes the caller away
+
+
+async def test_whom_an_operator_takes_away_is_told_of_and_ends_as_transferred(bench: Bench) -> None:
+    leg, line = await bench.ring()
+    call = bench.reception.calls[0]
+    async with bench.server.taking_away(call.id, "201") as variables:
+        assert variables == {
+            "__VOICEBOT_QUEUE": "201",
+            "__VOICEBOT_EXTENSION": "",
+            "__VOICEBOT_REASON": "operator",
+            "__VOICEBOT_SUMMARY": "Envoyé par le superviseur",
+            "__VOICEBOT_CUSTOMER": "10078821",
+            "VOICEBOT_OUTCOME": "transfer",
+        }
+        assert line.why_closed is None
+    leg.reply("200 result=-1")
+    leg.reply("HANGUP")
+    assert await leg.answering() == ["CHANNEL STATUS"], "what the operator set is left alone"
+    (ended,) = bench.reception.closed
+    assert (ended.name, ended) == ("transferred", Transferred("201", "operator", ANY_SUMMARY, "10078821"))
+
+
+async def test_a_caller_whom_the_operator_could_not_take_away_stays_and_leaves_as_himself(
+    bench: Bench,
+) -> None:
+    leg, line = await bench.ring()
+    with pytest.raises(LookupError):
+        async with bench.server.taking_away(bench.reception.calls[0].id, "999"):
+            raise LookupError("no such extension")
+    await bench.stands(leg, line)
+    await until(lambda: bench.reception.closed == [CallerLeft()])
+
+
+async def test_nothing_is_known_of_a_caller_who_is_not_here(bench: Bench) -> None:
+    async with bench.server.taking_away(CallId(KNOWN), "201") as variables:
+        assert variables == {}
+    leg, line = await bench.ring()
+    await bench.stands(leg, line)
+    await until(lambda: bench.reception.closed == [CallerLeft()])
+
+
+async def test_a_caller_who_was_with_people_is_not_hung_up_when_an_operator_takes_him_away(
+    bench: Bench,
+) -> None:
+    leg, line = await bench.ring(outcome_of(TRANSFERRED))
+    await line.over.wait()
+    leg.reply("200 result=0")
+    while not (await leg.command()).startswith("EXEC Queue"):
+        leg.reply("200 result=1")
+    async with bench.server.taking_away(bench.reception.calls[0].id, "201"):
+        leg.reply("200 result=-1")
+        leg.reply("HANGUP")
+        assert await leg.answering() == [*ASKED, "CHANNEL STATUS"]
+    await until(lambda: [one.name for one in bench.reception.closed] == ["transferred"])
 
 
 # An adviser's leg

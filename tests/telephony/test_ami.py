@@ -271,7 +271,7 @@ def test_any_message_is_an_event_or_none_or_refused(headers: dict[str, str]) -> 
         assert str(refused)  # noqa: PT017 - either may happen
 
 
-@pytest.mark.parametrize("value", ["x\r\nAction: Command", "x\ny", "x\x00", "é", "\u2028"])
+@pytest.mark.parametrize("value", ["x\r\nAction: Command", "x\ny", "x\x00", "\xa0", "\u2028"])
 def test_a_value_that_would_start_another_action_is_never_sent(value: str) -> None:
     with pytest.raises(ProtocolError, match="Channel"):
         action("Hangup", Channel=value)

@@ -147,6 +147,29 @@ async def test_a_channel_is_redirected_to_where_the_dialplan_goes_on(asterisk: A
             await link.redirect("PJSIP/none", "hand-over", "201")
 
 
+async def test_what_a_channel_is_to_hold_is_set_before_it_goes(asterisk: AmiSimulator) -> None:
+    asterisk.extensions.add(("operator", "201"))
+    async with linked(asterisk) as (link, _):
+        await up(link)
+        summary = "Envoyé par le superviseur ; identité vérifiée."
+        await link.redirect(CHANNEL, "operator", "201", {"__VOICEBOT_SUMMARY": summary})
+        (setvar,) = asterisk.asked("Setvar")
+        assert (setvar["channel"], setvar["variable"], setvar["value"]) == (
+            CHANNEL,
+            "__VOICEBOT_SUMMARY",
+            summary,
+        )
+        names = [one["action"] for one in asterisk.actions]
+        assert names.index("Setvar") < names.index("Redirect")
+        with pytest.raises(NoSuchChannel):
+            await link.redirect("PJSIP/none", "operator", "201", {"A": "b"})
+        with pytest.raises(NoSuchExtension):
+            await link.redirect(CHANNEL, "operator", "999", {"A": "b"})
+        with pytest.raises(ProtocolError):
+            await link.redirect(CHANNEL, "operator", "201", {"A": "b\r\nAction: Logoff"})
+        assert [one["channel"] for one in asterisk.asked("Setvar")] == [CHANNEL, "PJSIP/none"]
+
+
 async def test_a_channel_is_not_touched_for_a_place_that_does_not_exist(asterisk: AmiSimulator) -> None:
     """Asterisk would say yes, and cut the caller off."""
     async with linked(asterisk) as (link, _):

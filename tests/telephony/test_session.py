@@ -437,17 +437,17 @@ async def test_recording_refused_is_told_once_to_whoever_keeps_anything() -> Non
     assert await scene.dialogue.state(CALL.id) == {}, "nothing of this call is kept when it is over"
 
 
-async def test_that_the_caller_is_identified_is_told_once_and_not_as_whom() -> None:
+async def test_that_the_caller_is_identified_is_told_once() -> None:
     async with call(["mon assurance vie", NUMBER, BORN, "quels sont vos horaires"]) as scene:
         await scene.phone.hears_the_agent_out()
         for _ in range(3):
-            assert CallerIdentified() not in scene.journal.events
+            assert CallerIdentified("10078821") not in scene.journal.events
             await scene.says()
             await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
-        assert CallerIdentified() in scene.journal.events
+        assert CallerIdentified("10078821") in scene.journal.events
         await scene.says()
         await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
-    assert scene.journal.events.count(CallerIdentified()) == 1
+    assert scene.journal.events.count(CallerIdentified("10078821")) == 1
 
 
 async def test_every_answer_says_where_the_wait_went() -> None:
@@ -505,7 +505,7 @@ async def test_what_was_keyed_over_the_notice_is_taken_when_it_ends_and_not_a_se
 async def test_who_comes_back_from_people_is_no_new_call() -> None:
     async with call(first=NotReached("no_answer")) as scene:
         await scene.phone.hears_the_agent_out()
-    assert scene.journal.events[0] == CallCameBack("no_answer")
+    assert scene.journal.events[0] == CallCameBack("no_answer", CALL)
     assert not any(isinstance(one, CallStarted) for one in scene.journal.events)
 
 

@@ -366,6 +366,9 @@ class RealReception:
     async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
         raise AssertionError("nobody is passed on here")
 
+    async def hand_over(self, call: CallId, desk: str) -> Transferred:
+        raise AssertionError("no operator is here")
+
     async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         while True:
             match await line.events.get():
