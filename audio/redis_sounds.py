@@ -35,7 +35,7 @@ class RedisSounds:
             async with asyncio.timeout(self._timeout_s):
                 content = await self._client.getex(self.PREFIX + key, ex=self._keep_s)
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("sounds.redis_unreadable", extra={"reason": type(error).__name__})
+            _away(error)
             return None
         return unpacked(content) if isinstance(content, bytes) else None
 
@@ -45,7 +45,7 @@ class RedisSounds:
             async with asyncio.timeout(self._timeout_s):
                 await self._client.set(self.PREFIX + key, packed(sound), ex=self._keep_s)
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("sounds.redis_unwritable", extra={"reason": type(error).__name__})
+            _away(error)
 
     async def holds(self, key: str) -> bool:
         """See :class:`SoundCache`."""
@@ -53,5 +53,9 @@ class RedisSounds:
             async with asyncio.timeout(self._timeout_s):
                 return bool(await self._client.exists(self.PREFIX + key))
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("sounds.redis_unreadable", extra={"reason": type(error).__name__})
+            _away(error)
             return False
+
+
+def _away(error: Exception) -> None:
+    log.warning("sounds.redis_away", extra={"reason": type(error).__name__})
