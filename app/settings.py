@@ -92,12 +92,13 @@ class AsteriskManager(_Concern):
 
 
 class Groq(_Concern):
-    """The cloud ear."""
+    """Groq: the cloud ear, and the language models."""
 
     model_config = SettingsConfigDict(env_prefix="GROQ_")
 
     api_key: SecretStr = Field(
-        SecretStr(""), description="with a key, speech is transcribed by Groq's Whisper"
+        SecretStr(""),
+        description="with a key, speech is transcribed by Groq's Whisper, and its language models are asked",
     )
     base_url: str = Field("https://api.groq.com", description="address of the service, or of a proxy")
     stt_model: str = Field("whisper-large-v3-turbo", description="which Whisper; whisper-large-v3 is slower")
@@ -106,6 +107,12 @@ class Groq(_Concern):
         ge=100,
         description="longest wait for one transcript (the customary 30 s is no answer to a caller)",
     )
+    llm_model: str = Field(
+        "openai/gpt-oss-120b", description="which language model; empty: the dialogue does without one"
+    )
+    llm_fallback_model: str = Field(
+        "openai/gpt-oss-20b", description="asked when the first one does not answer; empty: none"
+    )
 
 
 class Whisper(_Concern):
@@ -113,7 +120,55 @@ class Whisper(_Concern):
 
     model_config = SettingsConfigDict(env_prefix="WHISPER_")
 
-    model: str = Field("", description="folder of a faster-whisper model; used when there is no Groq key")
+    model: str = Field(
+        "",
+        description="a faster-whisper model, folder or name of one fetched before; behind Groq, or alone",
+    )
+    threads: int = Field(2, ge=1, description="processor threads of each transcription")
+    parallel: int = Field(1, ge=1, description="transcriptions at a time; the others wait, or are refused")
+
+
+class Hearing(_Concern):
+    """What happens when an ear is slow or fails: the next one is asked."""
+
+    model_config = SettingsConfigDict(env_prefix="STT_")
+
+    budget_ms: int = Field(
+        3500, ge=200, description="longest wait for a transcript from all ears; then the caller gets people"
+    )
+    hedge_ms: int = Field(
+        900, ge=50, description="an ear that takes longer gets company: the next one hears the same words"
+    )
+    closed_set: bool = Field(
+        False, description="the keyless ear stands behind the others too, for the sentences it knows"
+    )
+
+
+class Tracing(_Concern):
+    """Traces of calls, turns and stages for an OpenTelemetry collector (extra: traces)."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_")
+
+    exporter_otlp_endpoint: str = Field(
+        "", description="the collector's OTLP/HTTP address: http://collector:4318; empty: no traces"
+    )
+    exporter_otlp_headers: SecretStr = Field(
+        SecretStr(""), description="headers for it: name=value,name=value"
+    )
+    service_name: str = Field("standardiste", description="what the agent is called there")
+
+    @model_validator(mode="after")
+    def _headers_can_be_read(self) -> Self:
+        self.headers()
+        return self
+
+    def headers(self) -> dict[str, str]:
+        """:attr:`exporter_otlp_headers`, one by one. Raises ``ValueError`` for what is no ``name=value``."""
+        given = self.exporter_otlp_headers.get_secret_value()
+        pairs = [pair.partition("=") for pair in given.split(",") if pair.strip()]
+        if not all(name.strip() and equals for name, equals, _ in pairs):
+            raise ValueError("EXPORTER_OTLP_HEADERS: write name=value,name=value")
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 class ElevenLabs(_Concern):
@@ -368,6 +423,7 @@ class Settings:
     asterisk_manager: AsteriskManager
     groq: Groq
     whisper: Whisper
+    hearing: Hearing
     elevenlabs: ElevenLabs
     azure: Azure
     voices: Voices
@@ -379,6 +435,7 @@ class Settings:
     knowledge: Knowledge
     checkpoints: Checkpoints
     redis: Redis
+    tracing: Tracing
     events: Events
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
@@ -22,9 +22,12 @@ from redis.asyncio import Redis
 from app.calls import CallBook
 from app.events import AnnouncedCallBacks, EventJournal
 from app.fixed_lines import fixed_sentences
+from app.logs import log_breaker_news, log_provider_news
 from app.monitor import Monitor, Thresholds
 from app.settings import Settings, SettingsInvalid
+from app.warming import Warming
 from audio.arriving import Bounds
+from audio.fallback_ears import FallbackEars
 from audio.fallback_voice import FallbackVoice, GuardedVoice
 from audio.providers import ProviderUnavailable, load
 from audio.providers.silero_vad import SileroVad
@@ -39,12 +42,14 @@ from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
 from knowledge.documents import read_folder
 from knowledge.intents import LocalIntentClassifier
+from knowledge.llm import LanguageModel
+from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
 from memory.breaker import Breakers
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
-from memory.provider_news import Tell, nobody
+from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
@@ -66,6 +71,7 @@ if TYPE_CHECKING:  # imported when chosen, by the table of providers
     from audio.providers.espeak_tts import EspeakTts
     from audio.providers.groq_stt import GroqStt
     from audio.providers.whisper_stt import WhisperStt
+    from knowledge.llm_groq import GroqModel
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +100,9 @@ class Agent:
     media: MediaServer
     monitor: Monitor
     parts: dict[str, str]
-    """What was chosen, by port: ear, voice, back office, knowledge, checkpoints."""
+    """What was chosen, by port: ear, voice, language model, back office, knowledge, checkpoints."""
+    breakers: Breakers = field(default_factory=Breakers)
+    """Of all providers of speech and language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +152,37 @@ def this_moment() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """What the adapters of speech and language share: breakers, and who is told of switches and tokens."""
+
+    tell: Tell
+    breakers: Breakers
+    warming: Warming
+
+    @classmethod
+    def watched_by(cls, tell: Tell) -> Self:
+        """Fresh ones; ``tell`` is told besides the log."""
+
+        def told(news: ProviderNews) -> None:
+            log_provider_news(news)
+            tell(news)
+
+        breakers = Breakers(tell=log_breaker_news)
+        return cls(told, breakers, Warming(breakers))
+
+
 @asynccontextmanager
-async def open_mind(settings: Settings, now: Callable[[], datetime] = this_moment) -> AsyncIterator[Mind]:
+async def open_mind(
+    settings: Settings, now: Callable[[], datetime] = this_moment, providers: Providers | None = None
+) -> AsyncIterator[Mind]:
     """The dialogue alone: for the text chat, and within :func:`open_agent`.
 
-    ``now`` decides whether people are there; replays fix it.
+    ``now`` decides whether people are there; replays fix it. ``providers`` None: watched by the log only.
     """
+    providers = providers or Providers.watched_by(nobody)
     async with AsyncExitStack() as stack:
+        model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, stack)
         knowledge = await _knowledge(settings, stack)
         classifier = await asyncio.to_thread(LocalIntentClassifier.train)
@@ -164,6 +196,7 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
             gate=gate,
             retriever=knowledge,
             classifier=classifier,
+            model=model,
             call_backs=AnnouncedCallBacks(FileCallBacks(call_backs), bus),
             hours=settings.opening.hours(),
             now=now,
@@ -174,6 +207,7 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
         parts = {
             "back office": settings.insurance.api_base_url or "fictional customers",
             "knowledge": f"Qdrant at {host}" if host else "Qdrant inside",
+            "language model": model.name if model is not None else "none",
             "checkpoints": kept_in,
             "call-backs": str(call_backs),
         }
@@ -187,22 +221,29 @@ async def open_agent(
     journals: Sequence[Journal] = (),
     tick_ms: float = 20.0,
     now: Callable[[], datetime] = this_moment,
+    tell: Tell = nobody,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
-    life, ``now`` decides whether people are there (both for tests and replays). Raises what the parts
-    raise when they cannot be set up, and OSError when a port is taken.
+    life, ``now`` decides whether people are there (both for tests and replays). ``tell`` is told what
+    providers of speech and language do. Raises what the parts raise when they cannot be set up, and OSError
+    when a port is taken.
     """
     async with AsyncExitStack() as stack:
-        mind = await stack.enter_async_context(open_mind(settings, now))
-        voices = await _voices(settings, Breakers(), nobody, mind.redis, stack)
+        providers = Providers.watched_by(tell)
+        stack.push_async_callback(providers.warming.close)
+        mind = await stack.enter_async_context(open_mind(settings, now, providers))
+        voices = await _voices(settings, providers.breakers, providers.tell, mind.redis, stack)
         voice = voices.voice
-        ears = await _ears(settings, stack)
+        for name, warm in voices.warm.items():
+            providers.warming.add(name, warm)
+        ears = await _ears(settings, providers, stack)
         calls = CallBook()
-        journal = Journals((calls, EventJournal(mind.bus, now), *journals))
+        journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
+        detector.gather_with(metronome.soon)
         desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
@@ -223,6 +264,7 @@ async def open_agent(
         stack.push_async_callback(agi.close)
         monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address), agi)
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
+        providers.warming.begin()
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
             settings=settings,
@@ -238,6 +280,7 @@ async def open_agent(
             media=media,
             monitor=monitor,
             parts=parts,
+            breakers=providers.breakers,
         )
 
 
@@ -384,20 +427,50 @@ def _sounds(settings: Settings, redis: Redis | None) -> SoundCache:
     return LayeredSounds(*layers)
 
 
-async def _ears(settings: Settings, stack: AsyncExitStack) -> SpeechToText:
-    """Groq's with a key, else Whisper here with a model, else the closed list."""
-    groq = settings.groq
+async def _ears(settings: Settings, providers: Providers, stack: AsyncExitStack) -> SpeechToText:
+    """Groq's with a key, then Whisper here with a model; the closed list alone, or behind them if wanted."""
+    chain: list[SpeechToText] = []
+    groq, whisper, hearing = settings.groq, settings.whisper, settings.hearing
     if key := groq.api_key.get_secret_value():
         hosted: type[GroqStt] = load("groq")
-        ears = hosted(key, groq.base_url, groq.stt_model, groq.stt_timeout_ms)
-        stack.push_async_callback(ears.close)
-        return ears
-    if settings.whisper.model:
+        cloud = hosted(key, groq.base_url, groq.stt_model, groq.stt_timeout_ms)
+        stack.push_async_callback(cloud.close)
+        providers.warming.add(cloud.name, cloud.warm)
+        chain.append(cloud)
+    if whisper.model:
         local: type[WhisperStt] = load("whisper")
-        return await local.of(settings.whisper.model)
-    listed: type[ClosedSetStt] = load("closed-set")
-    speaker: type[EspeakTts] = load("espeak")
-    return await listed.of(known_lines(settings), speaker(REHEARSAL_VOICE))
+        here = await local.of(whisper.model, threads=whisper.threads, parallel=whisper.parallel)
+        stack.push_async_callback(here.close)
+        chain.append(here)
+    if not chain or hearing.closed_set:
+        listed: type[ClosedSetStt] = load("closed-set")
+        speaker: type[EspeakTts] = load("espeak")
+        chain.append(await listed.of(known_lines(settings), speaker(REHEARSAL_VOICE)))
+    if len(chain) == 1 and not key:
+        return chain[0]  # nothing to switch to, and nobody to be protected from
+    return FallbackEars(
+        chain,
+        providers.breakers,
+        budget_ms=hearing.budget_ms,
+        hedge_ms=hearing.hedge_ms,
+        tell=providers.tell,
+    )
+
+
+async def _model(settings: Settings, providers: Providers, stack: AsyncExitStack) -> LanguageModel | None:
+    """Groq's, one behind the other, with a key; else none."""
+    groq = settings.groq
+    key = groq.api_key.get_secret_value()
+    names = list(dict.fromkeys(filter(None, (groq.llm_model, groq.llm_fallback_model))))
+    if not key or not groq.llm_model:
+        return None
+    # Imported when chosen, and in a thread: langchain-groq takes seconds.
+    hosted: type[GroqModel] = (await asyncio.to_thread(import_module, "knowledge.llm_groq")).GroqModel
+    models = [hosted(key, groq.base_url, name, providers.tell) for name in names]
+    for model in models:
+        stack.push_async_callback(model.close)
+        providers.warming.add(model.name, model.warm)
+    return FallbackModel(models, providers.breakers, tell=providers.tell)
 
 
 def known_lines(settings: Settings) -> list[str]:

@@ -27,7 +27,7 @@ from audio.pcm import BYTES_PER_MS
 from audio.tts import Pace, TextToSpeech, TtsFailed
 from audio.word_ruler import MS_PER_CHARACTER, Ruler
 from memory.breaker import Breaker, Fault
-from memory.provider_news import Answered, Failed, Stage, Switched, Tell, Why, nobody
+from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, Tell, Why, nobody
 
 LONGEST_SILENCE_MS: Final = 1500
 """At the start of a sentence; voices begin within some 300 ms."""
@@ -173,6 +173,7 @@ class FallbackVoice:
                 )
                 self._tell(Switched(Stage.TTS, voice.name, next_name, why, failure.fault.reason))
                 if not next_name:
+                    self._tell(Exhausted(Stage.TTS))
                     raise TtsFailed(f"no voice is left: {failure}", failure.fault) from failure
             else:
                 return

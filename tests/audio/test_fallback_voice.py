@@ -16,7 +16,7 @@ from audio.scripted import ScriptedTts
 from audio.tts import Pace, TextToSpeech, TtsFailed
 from audio.word_ruler import AlignedRuler, CharacterRuler
 from memory.breaker import Breakers, BreakerState, Fault, FaultKind
-from memory.provider_news import Answered, Failed, ProviderNews, Stage, Switched, Why
+from memory.provider_news import Answered, Exhausted, Failed, ProviderNews, Stage, Switched, Why
 from tests.simulators import azure, elevenlabs
 from tests.simulators.server import Fault as ServerFault
 from tests.simulators.speech import SpeechFault
@@ -244,6 +244,7 @@ async def test_when_no_voice_is_left_that_is_told_with_the_cause() -> None:
     _, failure = await sound_until_failure(voice.speak(TEXT))
     assert isinstance(failure.__cause__, TtsFailed)
     assert [news.taken for news in told if isinstance(news, Switched)] == ["b", ""]
+    assert told[-1] == Exhausted(Stage.TTS)
 
 
 async def test_a_caller_who_interrupts_stops_the_voice_that_speaks() -> None:

@@ -1,4 +1,4 @@
-"""What a Redis that is away costs: nothing but a moment. That it keeps what it is given is tried in tests/redis."""
+"""What a Redis that is away costs: a moment. That a real one keeps what it is given: tests/redis."""
 
 import pytest
 from redis.asyncio import Redis

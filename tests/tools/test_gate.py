@@ -21,6 +21,7 @@ from tools.models import Customer
 DATA = read_demo_data()
 KEY = bytes(range(32))
 GATE = Gate(DemoBackoffice(DATA), KEY)
+"""Seals and restores; whoever proves takes a gate of his own, for it counts what fails."""
 JEANNE, BORN = "10078821", date(1962, 4, 1)
 
 # Letters outside ASCII and lone surrogates too: a state store may hand back anything.
@@ -31,8 +32,12 @@ json_values = st.recursive(
 )
 
 
+def gate(**given: object) -> Gate:
+    return Gate(DemoBackoffice(DATA), KEY, **given)  # type: ignore[arg-type]  # as given
+
+
 async def proven(number: str = JEANNE, born: date = BORN) -> Identity:
-    proof = await GATE.prove(number, born)
+    proof = await gate().prove(number, born)
     assert isinstance(proof, Proven)
     return proof.identity
 
@@ -58,7 +63,7 @@ async def test_any_number_of_hers_and_her_birth_date_prove_a_customer(number: st
     ],
 )
 async def test_unknown_wrong_and_not_yours_are_refused_alike(number: str, born: date) -> None:
-    assert await GATE.prove(number, born) == Refused()
+    assert await gate().prove(number, born) == Refused()
 
 
 async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_or_nobody() -> None:
@@ -66,10 +71,10 @@ async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_o
     numbers = held + [(one.number, one.number) for one in DATA.customers]
     for number, owner in numbers:
         for customer in DATA.customers:
-            proof = await GATE.prove(number, customer.birth_date)
+            proof = await gate().prove(number, customer.birth_date)
             if customer.number != owner:
                 assert proof == Refused()
-            elif customer.needs_adviser:
+            elif customer.needs_adviser or customer.birth_date.year > 2008:
                 assert proof == NeedsAdviser()
             else:
                 assert isinstance(proof, Proven)
@@ -77,9 +82,9 @@ async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_o
 
 
 async def test_a_protected_adult_and_a_minor_go_to_an_adviser_even_with_both_items() -> None:
-    assert await GATE.prove("74105862", date(1938, 9, 21)) == NeedsAdviser()
-    assert await GATE.prove("85326049", date(2011, 5, 19)) == NeedsAdviser()
-    assert await GATE.prove("74105862", date(1938, 9, 22)) == Refused()
+    assert await gate().prove("74105862", date(1938, 9, 21)) == NeedsAdviser()
+    assert await gate().prove("85326049", date(2011, 5, 19)) == NeedsAdviser()
+    assert await gate().prove("74105862", date(1938, 9, 22)) == Refused()
 
 
 class CarelessBackoffice(DemoBackoffice):
