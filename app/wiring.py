@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
@@ -41,6 +42,7 @@ from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
 from knowledge.documents import read_folder
+from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
@@ -51,6 +53,7 @@ from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
+from nodes.faq import Faq
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -213,6 +216,13 @@ async def open_mind(
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
         yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present, redis)
+
+
+@asynccontextmanager
+async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
+    """The part that answers general questions, alone: for measuring it."""
+    async with AsyncExitStack() as stack:
+        yield Faq(await _knowledge(settings, stack))
 
 
 @asynccontextmanager
@@ -512,7 +522,23 @@ def open_knowledge(settings: Settings) -> QdrantRetriever:
     knowledge = settings.knowledge
     host = knowledge.host if "://" in knowledge.host else f"http://{knowledge.host}"
     location = f"{host}:{knowledge.port}" if knowledge.host else ":memory:"
-    return QdrantRetriever.open(location, api_key=knowledge.api_key.get_secret_value())
+    return QdrantRetriever.open(
+        location,
+        api_key=knowledge.api_key.get_secret_value(),
+        dense=_embeddings(settings),
+        collection=knowledge.collection_name,
+    )
+
+
+def _embeddings(settings: Settings) -> Embeddings | None:
+    """The dense side of the search; None, and a warning, when it is wanted and cannot be had."""
+    if not settings.embeddings.model:
+        return None
+    try:
+        return load_embeddings(settings.embeddings.model)
+    except EmbeddingsUnavailable as exc:
+        log.warning("knowledge.words_alone", extra={"reason": str(exc)})
+        return None
 
 
 def _identity_key(settings: Settings) -> bytes:
