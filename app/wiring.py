@@ -20,8 +20,9 @@ from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
+from app.archiving import archiving
 from app.calls import CallBook
-from app.events import AnnouncedCallBacks, EventJournal
+from app.events import AnnouncedCallBacks, EventJournal, announce_switches
 from app.fixed_lines import fixed_sentences
 from app.logs import log_breaker_news, log_provider_news
 from app.monitor import Monitor, Thresholds
@@ -41,6 +42,7 @@ from graph.builder import Services, build_graph
 from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
+from graph.sealed_checkpoints import sealed
 from knowledge.documents import read_folder
 from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
@@ -48,7 +50,9 @@ from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
+from memory.archive import FileArchive, Kind
 from memory.breaker import Breakers
+from memory.breaker_link import sharing
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.provider_news import ProviderNews, Tell, nobody
@@ -162,17 +166,21 @@ class Providers:
     tell: Tell
     breakers: Breakers
     warming: Warming
+    listeners: list[Tell]
+    """Whom :attr:`tell` tells; more may come."""
 
     @classmethod
     def watched_by(cls, tell: Tell) -> Self:
         """Fresh ones; ``tell`` is told besides the log."""
 
+        listeners = [log_provider_news, tell]
+
         def told(news: ProviderNews) -> None:
-            log_provider_news(news)
-            tell(news)
+            for listener in listeners:
+                listener(news)
 
         breakers = Breakers(tell=log_breaker_news)
-        return cls(told, breakers, Warming(breakers))
+        return cls(told, breakers, Warming(breakers), listeners)
 
 
 @asynccontextmanager
@@ -194,6 +202,9 @@ async def open_mind(
         gate = Gate(backoffice, _identity_key(settings))
         call_backs = settings.application.data_folder / "callbacks.jsonl"
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
+        providers.listeners.append(announce_switches(bus, now))
+        if redis is not None:
+            await stack.enter_async_context(sharing(providers.breakers, redis))
         services = Services(
             backoffice=backoffice,
             gate=gate,
@@ -250,7 +261,14 @@ async def open_agent(
             providers.warming.add(name, warm)
         ears = await _ears(settings, providers, stack)
         calls = CallBook()
-        journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *journals))
+        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
+        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now)]
+        privacy = settings.privacy
+        archive = FileArchive(settings.application.data_folder / "archive", privacy.ring())
+        days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
+        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
+            own.append(kept)
+        journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         detector.gather_with(metronome.soon)
@@ -331,11 +349,13 @@ async def _checkpoints(
     settings: Settings, redis: Redis | None, stack: AsyncExitStack
 ) -> tuple[BaseCheckpointSaver[Any], str]:
     """Where calls are kept, and how that is called."""
+    ring = settings.privacy.ring()
+    serde = sealed(ring) if ring is not None else None
     if redis is None:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        return await stack.enter_async_context(open_checkpoints(path)), path
+        return await stack.enter_async_context(open_checkpoints(path, serde)), path
     form = settings.checkpoints.redis
-    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl)
+    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
 
 
