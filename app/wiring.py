@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
 from app.calls import CallBook
-from app.events import AnnouncedCallBacks, EventJournal
+from app.events import AnnouncedCallBacks, EventJournal, announce_switches
 from app.logs import log_breaker_news, log_provider_news
 from app.monitor import Monitor, Thresholds
 from app.settings import Settings, SettingsInvalid
@@ -120,20 +120,20 @@ def this_moment() -> datetime:
 class Providers:
     """What the adapters of speech and language share: breakers, and who is told of switches and tokens."""
 
-    tell: Tell
+    listeners: list[Tell]
     breakers: Breakers
     warming: Warming
 
     @classmethod
-    def watched_by(cls, tell: Tell) -> Self:
-        """Fresh ones; ``tell`` is told besides the log."""
-
-        def told(news: ProviderNews) -> None:
-            log_provider_news(news)
-            tell(news)
-
+    def watched_by(cls, *listeners: Tell) -> Self:
+        """Fresh ones; ``listeners`` are told besides the log."""
         breakers = Breakers(tell=log_breaker_news)
-        return cls(told, breakers, Warming(breakers))
+        return cls([log_provider_news, *listeners], breakers, Warming(breakers))
+
+    def tell(self, news: ProviderNews) -> None:
+        """``news`` to everybody who wants them."""
+        for listener in self.listeners:
+            listener(news)
 
 
 @asynccontextmanager
@@ -144,7 +144,7 @@ async def open_mind(
 
     ``now`` decides whether people are there; replays fix it. ``providers`` None: watched by the log only.
     """
-    providers = providers or Providers.watched_by(nobody)
+    providers = providers or Providers.watched_by()
     async with AsyncExitStack() as stack:
         model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, stack)
@@ -155,6 +155,7 @@ async def open_mind(
         gate = Gate(backoffice, _identity_key(settings))
         call_backs = settings.application.data_folder / "callbacks.jsonl"
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
+        providers.listeners.append(announce_switches(bus, now))
         services = Services(
             backoffice=backoffice,
             gate=gate,
@@ -201,7 +202,8 @@ async def open_agent(
         voice = _voice(settings)
         ears = await _ears(settings, providers, stack)
         calls = CallBook()
-        journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *journals))
+        traces = await _traces(settings, stack)
+        journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *traces, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
@@ -287,6 +289,22 @@ async def _checkpoints(
     form = settings.checkpoints.redis
     opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
+
+
+async def _traces(settings: Settings, stack: AsyncExitStack) -> list[Journal]:
+    """What makes traces of calls; nothing without a collector."""
+    given = settings.tracing
+    if not given.exporter_otlp_endpoint:
+        return []
+    try:
+        tracing = import_module("app.tracing")
+    except ModuleNotFoundError as exc:
+        raise SettingsInvalid(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT: traces need the Python package {exc.name!r}, which is not "
+            "installed; pip install '.[traces]' brings it"
+        ) from exc
+    opened = tracing.open_traces(given.exporter_otlp_endpoint, given.headers(), given.service_name)
+    return [await stack.enter_async_context(opened)]
 
 
 def _voice(settings: Settings) -> TextToSpeech:
