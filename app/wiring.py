@@ -206,6 +206,7 @@ async def open_agent(
         journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *traces, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
+        detector.gather_with(metronome.soon)
         desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
