@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from audio.ear import Ear
-from audio.endpointing import EarEvent, Expecting, PossibleEnd, TurnEnded, TurnTiming, Utterance
-from audio.pcm import FRAME_MS, frames
+from audio.endpointing import Expecting, PossibleEnd, TurnEnded, TurnTiming, Utterance
+from audio.pcm import FRAME_MS
 from audio.providers.groq_stt import GroqStt
 from audio.providers.silero_vad import SileroVad
 from audio.stt import Transcript
+from tests.audio.listening import hear
 from tests.audio.wear import Sound, pcm_of, telephone_band
 from tests.simulators.groq import KEY, GroqSimulator
 
@@ -83,11 +84,9 @@ def detector() -> SileroVad:
 async def test_ten_minutes_without_speech_give_no_words_and_cost_next_to_nothing(
     detector: SileroVad, sound: Callable[[], Sound]
 ) -> None:
-    listener = Ear(detector.open(), TurnTiming())
-    events: list[EarEvent] = []
+    listener = Ear(detector, TurnTiming())
     pcm = pcm_of(sound())
-    for frame in frames(pcm):
-        events += listener.hear(frame)
+    events = hear(listener, pcm)
     # A transcript is begun at every pause that may be the end, and is made again when the turn is longer.
     requests = sum(isinstance(event, PossibleEnd | TurnEnded) for event in events)
     assert requests <= MOST_REQUESTS
