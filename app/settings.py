@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+from memory.sealing import KeyRing
 from telephony.handover import HandoverPlan
 from tools.opening_hours import OpeningHours
 
@@ -296,6 +297,17 @@ class Knowledge(_Concern):
     collection_name: str = Field("insurance_knowledge", description="name of the collection")
 
 
+class Embeddings(_Concern):
+    """The search by meaning, beside the one by words."""
+
+    model_config = SettingsConfigDict(env_prefix="EMBEDDINGS_")
+
+    model: str = Field(
+        "",
+        description="folder (or cached name) of distiluse-base-multilingual-cased-v1; empty: by words alone",
+    )
+
+
 class Checkpoints(_Concern):
     """Where the state of calls is kept."""
 
@@ -337,6 +349,37 @@ class Redis(_Concern):
         return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
+class Privacy(_Concern):
+    """What is kept of calls that are over, and under which keys."""
+
+    model_config = SettingsConfigDict(env_prefix="PRIVACY_")
+
+    transcript_days: int = Field(30, ge=0, description="days that transcripts are kept; 0: none are")
+    audio_days: int = Field(
+        0,
+        ge=0,
+        le=183,
+        description="days that the sound of calls is kept; 0: it is not recorded (CNIL: six months at most)",
+    )
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="NAME:BASE64 of 32 bytes, newest first, commas between: seals transcripts, sound and "
+        "checkpoints; empty: they are plain files of the service's user",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _a_key_ring(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            KeyRing.parse(value.get_secret_value())
+        return value
+
+    def ring(self) -> KeyRing | None:
+        """The keys; None when nothing is to be sealed."""
+        written = self.keys.get_secret_value()
+        return KeyRing.parse(written) if written else None
+
+
 class Events(_Concern):
     """What other systems are told of calls, by way of Redis."""
 
@@ -363,10 +406,12 @@ class Settings:
     opening: OpeningTimes
     handover: Handover
     knowledge: Knowledge
+    embeddings: Embeddings
     checkpoints: Checkpoints
     redis: Redis
     tracing: Tracing
     events: Events
+    privacy: Privacy
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

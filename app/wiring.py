@@ -16,9 +16,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
+from app.archiving import archiving
 from app.calls import CallBook
 from app.events import AnnouncedCallBacks, EventJournal, announce_switches
 from app.logs import log_breaker_news, log_provider_news
@@ -34,17 +36,22 @@ from graph.builder import Services, build_graph
 from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
+from graph.sealed_checkpoints import sealed
 from knowledge.documents import read_folder
+from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
+from memory.archive import FileArchive, Kind
 from memory.breaker import Breakers
+from memory.breaker_link import sharing
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
+from nodes.faq import Faq
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -121,6 +128,7 @@ class Providers:
     """What the adapters of speech and language share: breakers, and who is told of switches and tokens."""
 
     listeners: list[Tell]
+    """Whom :meth:`tell` tells; more may come."""
     breakers: Breakers
     warming: Warming
 
@@ -156,6 +164,8 @@ async def open_mind(
         call_backs = settings.application.data_folder / "callbacks.jsonl"
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
         providers.listeners.append(announce_switches(bus, now))
+        if redis is not None:
+            await stack.enter_async_context(sharing(providers.breakers, redis))
         services = Services(
             backoffice=backoffice,
             gate=gate,
@@ -181,6 +191,13 @@ async def open_mind(
 
 
 @asynccontextmanager
+async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
+    """The part that answers general questions, alone: for measuring it."""
+    async with AsyncExitStack() as stack:
+        yield Faq(await _knowledge(settings, stack))
+
+
+@asynccontextmanager
 async def open_agent(
     settings: Settings,
     journals: Sequence[Journal] = (),
@@ -202,8 +219,15 @@ async def open_agent(
         voice = _voice(settings)
         ears = await _ears(settings, providers, stack)
         calls = CallBook()
+        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         traces = await _traces(settings, stack)
-        journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *traces, *journals))
+        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
+        privacy = settings.privacy
+        archive = FileArchive(settings.application.data_folder / "archive", privacy.ring())
+        days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
+        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
+            own.append(kept)
+        journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         detector.gather_with(metronome.soon)
@@ -284,11 +308,13 @@ async def _checkpoints(
     settings: Settings, redis: Redis | None, stack: AsyncExitStack
 ) -> tuple[BaseCheckpointSaver[Any], str]:
     """Where calls are kept, and how that is called."""
+    ring = settings.privacy.ring()
+    serde = sealed(ring) if ring is not None else None
     if redis is None:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        return await stack.enter_async_context(open_checkpoints(path)), path
+        return await stack.enter_async_context(open_checkpoints(path, serde)), path
     form = settings.checkpoints.redis
-    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl)
+    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
 
 
@@ -398,7 +424,23 @@ def open_knowledge(settings: Settings) -> QdrantRetriever:
     knowledge = settings.knowledge
     host = knowledge.host if "://" in knowledge.host else f"http://{knowledge.host}"
     location = f"{host}:{knowledge.port}" if knowledge.host else ":memory:"
-    return QdrantRetriever.open(location, api_key=knowledge.api_key.get_secret_value())
+    return QdrantRetriever.open(
+        location,
+        api_key=knowledge.api_key.get_secret_value(),
+        dense=_embeddings(settings),
+        collection=knowledge.collection_name,
+    )
+
+
+def _embeddings(settings: Settings) -> Embeddings | None:
+    """The dense side of the search; None, and a warning, when it is wanted and cannot be had."""
+    if not settings.embeddings.model:
+        return None
+    try:
+        return load_embeddings(settings.embeddings.model)
+    except EmbeddingsUnavailable as exc:
+        log.warning("knowledge.words_alone", extra={"reason": str(exc)})
+        return None
 
 
 def _identity_key(settings: Settings) -> bytes:
