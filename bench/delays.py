@@ -14,7 +14,7 @@ from audio.pcm import FRAME_BYTES
 from audio.scripted import ScriptedTts
 from audio.speakable import speakable
 from audio.stt import Transcript
-from audio.tts import sentences
+from audio.tts import Pace, sentences
 from graph.dialogue import Dialogue
 from graph.heard import Heard, Words
 from graph.reply import Reply, Say
@@ -78,11 +78,11 @@ class PromptVoice:
         self._tone = ScriptedTts(ms_per_character)
         self._fixed = {speakable(sentence) for sentence in fixed_sentences()}
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
         """See :class:`audio.tts.TextToSpeech`."""
-        if sentence not in self._fixed:
+        if text not in self._fixed:
             await asyncio.sleep(self._delay_s)
-        async for chunk in self._tone.speak(sentence):
+        async for chunk in self._tone.speak(text, pace):
             yield chunk
 
 
