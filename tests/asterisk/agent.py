@@ -74,7 +74,6 @@ def manager_of(asterisk: Asterisk) -> dict[str, object]:
     return {
         "host": asterisk.ami_address[0],
         "port": asterisk.ami_address[1],
-        "username": "agent",
         "secret": SecretStr(asterisk.environment["AMI_SECRET"]),
     }
 
@@ -240,7 +239,7 @@ def _settings(folder: Path) -> Settings:
                 "audio_address": "",
             }
         ),
-        asterisk_manager=read.asterisk_manager.model_copy(update={"username": "", "secret": SecretStr("")}),
+        asterisk_manager=read.asterisk_manager.model_copy(update={"secret": SecretStr("")}),
         groq=read.groq.model_copy(update={"api_key": SecretStr("")}),
         whisper=read.whisper.model_copy(update={"model": ""}),
         speech=read.speech.model_copy(update={"lines_file": None}),
