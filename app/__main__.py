@@ -71,14 +71,16 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
-async def _evaluate(_: Settings, options: argparse.Namespace) -> int:
-    from app.evaluation import intents, values
+async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
+    from app.evaluation import answers, intents, values
     from app.evaluation.tables import TableInvalid
 
     try:
         match options.what:
             case "intents":
                 return intents.evaluate(options.files, as_json=options.json)
+            case "answers":
+                return await answers.evaluate(options.files, settings, as_json=options.json)
             case _:
                 return values.evaluate(options.files, options.today, as_json=options.json)
     except TableInvalid as exc:
@@ -120,9 +122,10 @@ def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=("intents", "values"),
+        choices=("intents", "values", "answers"),
         help="intents: columns text, intent, second (may be empty), act (may be empty); "
-        "values: columns text, form, expected (empty: the agent must ask again)",
+        "values: columns text, form, expected (empty: the agent must ask again); "
+        "answers: columns question, required (a;b: both; a|b: one of them; -: must be refused), forbidden",
     )
     parser.add_argument(
         "files",

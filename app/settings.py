@@ -296,6 +296,17 @@ class Knowledge(_Concern):
     collection_name: str = Field("insurance_knowledge", description="name of the collection")
 
 
+class Embeddings(_Concern):
+    """The search by meaning, beside the one by words."""
+
+    model_config = SettingsConfigDict(env_prefix="EMBEDDINGS_")
+
+    model: str = Field(
+        "",
+        description="folder (or cached name) of distiluse-base-multilingual-cased-v1; empty: by words alone",
+    )
+
+
 class Checkpoints(_Concern):
     """Where the state of calls is kept."""
 
@@ -363,6 +374,7 @@ class Settings:
     opening: OpeningTimes
     handover: Handover
     knowledge: Knowledge
+    embeddings: Embeddings
     checkpoints: Checkpoints
     redis: Redis
     tracing: Tracing

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
@@ -35,6 +36,7 @@ from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
 from knowledge.documents import read_folder
+from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
@@ -45,6 +47,7 @@ from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
+from nodes.faq import Faq
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -180,6 +183,13 @@ async def open_mind(
 
 
 @asynccontextmanager
+async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
+    """The part that answers general questions, alone: for measuring it."""
+    async with AsyncExitStack() as stack:
+        yield Faq(await _knowledge(settings, stack))
+
+
+@asynccontextmanager
 async def open_agent(
     settings: Settings,
     journals: Sequence[Journal] = (),
@@ -204,6 +214,7 @@ async def open_agent(
         journal = Journals((calls, providers.warming, EventJournal(mind.bus, now), *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
+        detector.gather_with(metronome.soon)
         desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
@@ -379,7 +390,23 @@ def open_knowledge(settings: Settings) -> QdrantRetriever:
     knowledge = settings.knowledge
     host = knowledge.host if "://" in knowledge.host else f"http://{knowledge.host}"
     location = f"{host}:{knowledge.port}" if knowledge.host else ":memory:"
-    return QdrantRetriever.open(location, api_key=knowledge.api_key.get_secret_value())
+    return QdrantRetriever.open(
+        location,
+        api_key=knowledge.api_key.get_secret_value(),
+        dense=_embeddings(settings),
+        collection=knowledge.collection_name,
+    )
+
+
+def _embeddings(settings: Settings) -> Embeddings | None:
+    """The dense side of the search; None, and a warning, when it is wanted and cannot be had."""
+    if not settings.embeddings.model:
+        return None
+    try:
+        return load_embeddings(settings.embeddings.model)
+    except EmbeddingsUnavailable as exc:
+        log.warning("knowledge.words_alone", extra={"reason": str(exc)})
+        return None
 
 
 def _identity_key(settings: Settings) -> bytes:
