@@ -147,6 +147,26 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-state", action="store_true", help="do not print the state after each turn")
 
 
+async def _voices(settings: Settings, options: argparse.Namespace) -> int:
+    from app import voices
+
+    if options.action == "warm":
+        return await voices.warm(settings, options.voice)
+    return await voices.show(settings)
+
+
+def _voices_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "warm"), default="list", help="list (the default), or warm"
+    )
+    parser.add_argument(
+        "--voice",
+        default="",
+        metavar="NAME",
+        help="for warm: azure or elevenlabs; else the first in order",
+    )
+
+
 COMMANDS = (
     Command("serve", "answer the phone until stopped", "python -m app serve", _serve),
     Command(
@@ -168,6 +188,13 @@ COMMANDS = (
         "bring the Qdrant server up to date with knowledge/faq; again changes nothing",
         "QDRANT_HOST=localhost python -m app index",
         _index,
+    ),
+    Command(
+        "voices",
+        "list the voices; warm: make their fixed lines ahead, telling first how many characters that costs",
+        "python -m app voices warm",
+        _voices,
+        _voices_arguments,
     ),
     Command(
         "evaluate",
