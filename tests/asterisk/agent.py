@@ -217,6 +217,16 @@ async def in_own_process(
         await agent.stop()
 
 
+@asynccontextmanager
+async def in_own_processes(*workers: OwnProcess) -> AsyncIterator[None]:
+    """Several, started at the same time."""
+    try:
+        await asyncio.gather(*(worker.start() for worker in workers))
+        yield
+    finally:
+        await asyncio.gather(*(worker.stop() for worker in workers))
+
+
 def _inherited() -> dict[str, str]:
     """This process's environment without what could configure an agent."""
     concerns: Sequence[str] = tuple({name.split("_", 1)[0] for name, _, _ in configuration.documented()})
