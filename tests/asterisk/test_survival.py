@@ -47,8 +47,7 @@ async def killed_in_mid_sentence(call: Call, worker: OwnProcess, asterisk: Aster
     """Kill ``worker`` while the caller hears it; when, on the call's clock."""
     await call.hear_speech()
     await call.pause(500)
-    speaking = call.speech_between(call.clock_ms - 300, call.clock_ms)
-    assert speaking, "it was not speaking"
+    await call.hear_speech()  # not in the breath between two sentences
     worker.kill()
     assert len(asterisk.channels()) == 1
     return call.clock_ms
@@ -86,10 +85,10 @@ async def test_whoever_loses_his_worker_twice_says_nothing_twice(
         await says(second, "common.cut_off", "repair.again")
         restarted = asyncio.create_task(restart(first))
         await call.hear_out(QUIET_MS, after_ms=back_ms)
+        await restarted
         await call.press(f"{birth_date}#")
         await says(second, "authenticate.welcome", "contract.value")
         assert "authenticate.ask_number" not in second.said()  # the birth date alone was enough
-        await restarted
 
         again_killed_ms = await killed_in_mid_sentence(call, second, asterisk)
         before = len(first.said())
