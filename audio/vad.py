@@ -5,7 +5,7 @@ once costs a third of judging them one by one (measured, with Silero). What it r
 a stream.
 
 Theory of operation. A stream cuts its call's sound into windows of 32 ms. A whole window waits until
-:meth:`VoiceDetector.judge`, which judges one window of every waiting call in one batch and tells each call its
+:meth:`VoiceDetector.judge`, which judges one window of every waiting call in one batch and tells each its
 probability. *When* that happens is somebody else's to say, for here is no clock:
 :meth:`VoiceDetector.gather_with` takes whoever will call ``judge`` soon
 (``telephony.metronome.Metronome.soon``). Until one is given, windows are judged as they come. After a stall
