@@ -30,6 +30,7 @@ from graph import routing
 from graph.reply import Manner, NodeRan, Say
 from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser, running, sure
 from graph.state import CallState, CallUpdate, Spoken, SpokenTo, TurnInput
+from knowledge.answer_writer import AnswerWriter
 from knowledge.intents import IntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
@@ -80,6 +81,10 @@ class Services:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     """With its time zone; tests and replays fix it."""
 
+    def answer_writer(self) -> AnswerWriter | None:
+        """Who words answers from passages; None without a model."""
+        return None if self.model is None else AnswerWriter(self.model, load("faq").system)
+
     def people_away(self) -> bool:
         """Whether nobody is there to be passed on to."""
         return not self.hours.is_open(self.now())
@@ -96,7 +101,7 @@ def personal_skills(services: Services) -> tuple[PersonalSkill, ...]:
 def open_skills(services: Services) -> tuple[Skill, ...]:
     """Skills that answer to anybody."""
     return (
-        Faq(services.retriever),
+        Faq(services.retriever, services.answer_writer()),
         Transfer(services.call_backs, services.hours, services.now),
         Goodbye(),
         Care(),
