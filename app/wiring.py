@@ -163,24 +163,21 @@ def this_moment() -> datetime:
 class Providers:
     """What the adapters of speech and language share: breakers, and who is told of switches and tokens."""
 
-    tell: Tell
+    listeners: list[Tell]
+    """Whom :meth:`tell` tells; more may come."""
     breakers: Breakers
     warming: Warming
-    listeners: list[Tell]
-    """Whom :attr:`tell` tells; more may come."""
 
     @classmethod
-    def watched_by(cls, tell: Tell) -> Self:
-        """Fresh ones; ``tell`` is told besides the log."""
-
-        listeners = [log_provider_news, tell]
-
-        def told(news: ProviderNews) -> None:
-            for listener in listeners:
-                listener(news)
-
+    def watched_by(cls, *listeners: Tell) -> Self:
+        """Fresh ones; ``listeners`` are told besides the log."""
         breakers = Breakers(tell=log_breaker_news)
-        return cls(told, breakers, Warming(breakers), listeners)
+        return cls([log_provider_news, *listeners], breakers, Warming(breakers))
+
+    def tell(self, news: ProviderNews) -> None:
+        """``news`` to everybody who wants them."""
+        for listener in self.listeners:
+            listener(news)
 
 
 @asynccontextmanager
@@ -191,10 +188,10 @@ async def open_mind(
 
     ``now`` decides whether people are there; replays fix it. ``providers`` None: watched by the log only.
     """
-    providers = providers or Providers.watched_by(nobody)
+    providers = providers or Providers.watched_by()
     async with AsyncExitStack() as stack:
         model = await _model(settings, providers, stack)
-        backoffice = await _backoffice(settings, stack)
+        backoffice = await _backoffice(settings, providers, stack)
         knowledge = await _knowledge(settings, stack)
         classifier = await asyncio.to_thread(LocalIntentClassifier.train)
         redis = await _redis(settings, stack)
@@ -262,7 +259,8 @@ async def open_agent(
         ears = await _ears(settings, providers, stack)
         calls = CallBook()
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
-        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now)]
+        traces = await _traces(settings, stack)
+        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
         archive = FileArchive(settings.application.data_folder / "archive", privacy.ring())
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
@@ -291,7 +289,6 @@ async def open_agent(
         await agi.start()
         stack.push_async_callback(agi.close)
         monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address), agi)
-        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         providers.warming.begin()
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
@@ -357,6 +354,22 @@ async def _checkpoints(
     form = settings.checkpoints.redis
     opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
+
+
+async def _traces(settings: Settings, stack: AsyncExitStack) -> list[Journal]:
+    """What makes traces of calls; nothing without a collector."""
+    given = settings.tracing
+    if not given.exporter_otlp_endpoint:
+        return []
+    try:
+        tracing = import_module("app.tracing")
+    except ModuleNotFoundError as exc:
+        raise SettingsInvalid(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT: traces need the Python package {exc.name!r}, which is not "
+            "installed; pip install '.[traces]' brings it"
+        ) from exc
+    opened = tracing.open_traces(given.exporter_otlp_endpoint, given.headers(), given.service_name)
+    return [await stack.enter_async_context(opened)]
 
 
 @asynccontextmanager
@@ -515,11 +528,14 @@ def known_lines(settings: Settings) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-async def _backoffice(settings: Settings, stack: AsyncExitStack) -> Backoffice:
+async def _backoffice(settings: Settings, providers: Providers, stack: AsyncExitStack) -> Backoffice:
     insurance = settings.insurance
     if insurance.api_base_url:
         remote = HttpBackoffice(
-            insurance.api_base_url, insurance.api_key.get_secret_value(), insurance.api_timeout_ms
+            insurance.api_base_url,
+            insurance.api_key.get_secret_value(),
+            insurance.api_timeout_ms,
+            breaker=providers.breakers.of("back office"),
         )
         stack.push_async_callback(remote.close)
         return remote

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -128,7 +129,8 @@ class FileArchive:
     def _all(self) -> Iterator[Filed]:
         for kind in Kind:
             for path in sorted((self._folder / kind.value).glob("*/*")):
-                yield Filed(path, kind, self._open(path)[0])
+                with suppress(FileNotFoundError):  # swept meanwhile
+                    yield Filed(path, kind, self._open(path)[0])
 
     def _remove_call(self, call_id: str) -> int:
         if not _PLAIN_NAME.fullmatch(call_id):

@@ -31,17 +31,20 @@ async def test_a_provider_that_is_down_for_one_worker_is_down_for_all_and_up_aga
     bare_redis: RedisServer, redis: Redis
 ) -> None:
     one, two = Breakers(), Breakers()
-    async with connect(bare_redis.url) as first, connect(bare_redis.url) as second:
-        async with sharing(one, first), sharing(two, second):
-            await listening(redis, 2)
-            attempt = one.of(GROQ).attempt()
-            assert attempt is not None
-            attempt.failed(DOWN)
-            await until(lambda: two.of(GROQ).state is BreakerState.OPEN)
-            assert two.of(GROQ).attempt() is None, "never asked, and known to be down"
-            one.hear(Closed(GROQ))
-            await redis.publish(CHANNEL, written(Closed(GROQ), "a third worker"))
-            await until(lambda: two.of(GROQ).state is BreakerState.CLOSED)
+    async with (
+        connect(bare_redis.url) as first,
+        connect(bare_redis.url) as second,
+        sharing(one, first),
+        sharing(two, second),
+    ):
+        await listening(redis, 2)
+        attempt = one.of(GROQ).attempt()
+        assert attempt is not None
+        attempt.failed(DOWN)
+        await until(lambda: two.of(GROQ).state is BreakerState.OPEN)
+        assert two.of(GROQ).attempt() is None, "never asked, and known to be down"
+        await redis.publish(CHANNEL, written(Closed(GROQ), "a third worker"))
+        await until(lambda: two.of(GROQ).state is BreakerState.CLOSED)
 
 
 async def test_without_redis_each_worker_learns_for_himself_and_hears_again_when_it_is_back(
