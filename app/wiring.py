@@ -163,24 +163,21 @@ def this_moment() -> datetime:
 class Providers:
     """What the adapters of speech and language share: breakers, and who is told of switches and tokens."""
 
-    tell: Tell
+    listeners: list[Tell]
+    """Whom :meth:`tell` tells; more may come."""
     breakers: Breakers
     warming: Warming
-    listeners: list[Tell]
-    """Whom :attr:`tell` tells; more may come."""
 
     @classmethod
-    def watched_by(cls, tell: Tell) -> Self:
-        """Fresh ones; ``tell`` is told besides the log."""
-
-        listeners = [log_provider_news, tell]
-
-        def told(news: ProviderNews) -> None:
-            for listener in listeners:
-                listener(news)
-
+    def watched_by(cls, *listeners: Tell) -> Self:
+        """Fresh ones; ``listeners`` are told besides the log."""
         breakers = Breakers(tell=log_breaker_news)
-        return cls(told, breakers, Warming(breakers), listeners)
+        return cls([log_provider_news, *listeners], breakers, Warming(breakers))
+
+    def tell(self, news: ProviderNews) -> None:
+        """``news`` to everybody who wants them."""
+        for listener in self.listeners:
+            listener(news)
 
 
 @asynccontextmanager
@@ -191,7 +188,7 @@ async def open_mind(
 
     ``now`` decides whether people are there; replays fix it. ``providers`` None: watched by the log only.
     """
-    providers = providers or Providers.watched_by(nobody)
+    providers = providers or Providers.watched_by()
     async with AsyncExitStack() as stack:
         model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, stack)
@@ -262,7 +259,8 @@ async def open_agent(
         ears = await _ears(settings, providers, stack)
         calls = CallBook()
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
-        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now)]
+        traces = await _traces(settings, stack)
+        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
         archive = FileArchive(settings.application.data_folder / "archive", privacy.ring())
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
@@ -356,6 +354,22 @@ async def _checkpoints(
     form = settings.checkpoints.redis
     opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
+
+
+async def _traces(settings: Settings, stack: AsyncExitStack) -> list[Journal]:
+    """What makes traces of calls; nothing without a collector."""
+    given = settings.tracing
+    if not given.exporter_otlp_endpoint:
+        return []
+    try:
+        tracing = import_module("app.tracing")
+    except ModuleNotFoundError as exc:
+        raise SettingsInvalid(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT: traces need the Python package {exc.name!r}, which is not "
+            "installed; pip install '.[traces]' brings it"
+        ) from exc
+    opened = tracing.open_traces(given.exporter_otlp_endpoint, given.headers(), given.service_name)
+    return [await stack.enter_async_context(opened)]
 
 
 @asynccontextmanager
