@@ -71,6 +71,12 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
+async def _backoffice(settings: Settings, options: argparse.Namespace) -> int:
+    from app.backoffice import serve_backoffice
+
+    return await serve_backoffice(settings, options.host, options.port, options.customers)
+
+
 async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     from app.evaluation import answers, intents, values
     from app.evaluation.tables import TableInvalid
@@ -147,6 +153,12 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-state", action="store_true", help="do not print the state after each turn")
 
 
+def _backoffice_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="port to listen on (%(default)s)")
+    parser.add_argument("--customers", type=Path, default=None, help="other fictional customers, as JSON")
+
+
 async def _voices(settings: Settings, options: argparse.Namespace) -> int:
     from app import voices
 
@@ -216,6 +228,13 @@ COMMANDS = (
         "EVENTS_WEBHOOK_URL=https://crm.example/hook EVENTS_WEBHOOK_SECRET=… python -m app webhook",
         _webhook,
         _webhook_arguments,
+    ),
+    Command(
+        "backoffice",
+        "a demonstration of the insurer's back office over HTTP, with fictional customers",
+        "INSURANCE_API_KEY=a-key python -m app backoffice --port 8090",
+        _backoffice,
+        _backoffice_arguments,
     ),
     Command(
         "graph",

@@ -191,7 +191,7 @@ async def open_mind(
     providers = providers or Providers.watched_by()
     async with AsyncExitStack() as stack:
         model = await _model(settings, providers, stack)
-        backoffice = await _backoffice(settings, stack)
+        backoffice = await _backoffice(settings, providers, stack)
         knowledge = await _knowledge(settings, stack)
         classifier = await asyncio.to_thread(LocalIntentClassifier.train)
         redis = await _redis(settings, stack)
@@ -528,11 +528,14 @@ def known_lines(settings: Settings) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-async def _backoffice(settings: Settings, stack: AsyncExitStack) -> Backoffice:
+async def _backoffice(settings: Settings, providers: Providers, stack: AsyncExitStack) -> Backoffice:
     insurance = settings.insurance
     if insurance.api_base_url:
         remote = HttpBackoffice(
-            insurance.api_base_url, insurance.api_key.get_secret_value(), insurance.api_timeout_ms
+            insurance.api_base_url,
+            insurance.api_key.get_secret_value(),
+            insurance.api_timeout_ms,
+            breaker=providers.breakers.of("back office"),
         )
         stack.push_async_callback(remote.close)
         return remote
