@@ -71,6 +71,12 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
+async def _backoffice(settings: Settings, options: argparse.Namespace) -> int:
+    from app.backoffice import serve_backoffice
+
+    return await serve_backoffice(settings, options.host, options.port, options.customers)
+
+
 async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
     from app.evaluation import answers, intents, values
     from app.evaluation.tables import TableInvalid
@@ -147,6 +153,32 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-state", action="store_true", help="do not print the state after each turn")
 
 
+def _backoffice_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="port to listen on (%(default)s)")
+    parser.add_argument("--customers", type=Path, default=None, help="other fictional customers, as JSON")
+
+
+async def _voices(settings: Settings, options: argparse.Namespace) -> int:
+    from app import voices
+
+    if options.action == "warm":
+        return await voices.warm(settings, options.voice)
+    return await voices.show(settings)
+
+
+def _voices_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "warm"), default="list", help="list (the default), or warm"
+    )
+    parser.add_argument(
+        "--voice",
+        default="",
+        metavar="NAME",
+        help="for warm: azure or elevenlabs; else the first in order",
+    )
+
+
 COMMANDS = (
     Command("serve", "answer the phone until stopped", "python -m app serve", _serve),
     Command(
@@ -170,6 +202,13 @@ COMMANDS = (
         _index,
     ),
     Command(
+        "voices",
+        "list the voices; warm: make their fixed lines ahead, telling first how many characters that costs",
+        "python -m app voices warm",
+        _voices,
+        _voices_arguments,
+    ),
+    Command(
         "evaluate",
         "understanding measured on a labelled table; exits with 0 when the goal is reached, 1 when it is not",
         "python -m app evaluate intents tests/understanding/intents/tuning",
@@ -189,6 +228,13 @@ COMMANDS = (
         "EVENTS_WEBHOOK_URL=https://crm.example/hook EVENTS_WEBHOOK_SECRET=… python -m app webhook",
         _webhook,
         _webhook_arguments,
+    ),
+    Command(
+        "backoffice",
+        "a demonstration of the insurer's back office over HTTP, with fictional customers",
+        "INSURANCE_API_KEY=a-key python -m app backoffice --port 8090",
+        _backoffice,
+        _backoffice_arguments,
     ),
     Command(
         "graph",

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+from memory.sealing import KeyRing
 from telephony.handover import HandoverPlan
 from tools.opening_hours import OpeningHours
 
@@ -169,6 +170,73 @@ class Tracing(_Concern):
         if not all(name.strip() and equals for name, equals, _ in pairs):
             raise ValueError("EXPORTER_OTLP_HEADERS: write name=value,name=value")
         return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+class ElevenLabs(_Concern):
+    """The first cloud voice."""
+
+    model_config = SettingsConfigDict(env_prefix="ELEVENLABS_")
+
+    api_key: SecretStr = Field(SecretStr(""), description="with a key and a voice, ElevenLabs speaks")
+    voice_id: str = Field("", description="which of their voices; choose a French one")
+    model: str = Field(
+        "eleven_flash_v2_5", description="eleven_multilingual_v2 is more lifelike, slower and twice the price"
+    )
+    base_url: str = Field("", description="address of a proxy; empty: theirs, in the region below")
+    eu_residency: bool = Field(False, description="speech is made in the European Union; needs their plan")
+    zero_retention: bool = Field(False, description="they keep neither text nor sound; needs their plan")
+    sound_format: Literal["pcm_8000", "ulaw_8000"] = Field(
+        "pcm_8000", description="what they send; ulaw_8000 is half the bytes and a little noisier"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_voice(self) -> Self:
+        if self.api_key.get_secret_value() and not self.voice_id:
+            raise ValueError("ELEVENLABS_API_KEY is there without ELEVENLABS_VOICE_ID: choose a voice")
+        return self
+
+
+class Azure(_Concern):
+    """The second cloud voice."""
+
+    model_config = SettingsConfigDict(env_prefix="AZURE_")
+
+    speech_key: SecretStr = Field(
+        SecretStr(""), description="with a key and a region or endpoint, Azure speaks when ElevenLabs cannot"
+    )
+    speech_region: str = Field("", description="region of the Speech resource: francecentral")
+    speech_endpoint: str = Field("", description="wss:// or https:// address instead: private, or a proxy's")
+    voice_name: str = Field("fr-FR-DeniseNeural", description="which of their neural voices")
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if self.speech_key.get_secret_value() and not (self.speech_region or self.speech_endpoint):
+            raise ValueError("AZURE_SPEECH_KEY is there without AZURE_SPEECH_REGION or AZURE_SPEECH_ENDPOINT")
+        return self
+
+
+class Voices(_Concern):
+    """How the voices stand in for each other."""
+
+    model_config = SettingsConfigDict(env_prefix="VOICE_")
+
+    order: str = Field(
+        "elevenlabs,azure,espeak", description="who speaks, then who stands in, if they have a key"
+    )
+    first_audio_ms: int = Field(1200, ge=100, description="a cloud voice that has not begun by then is left")
+    gap_ms: int = Field(1000, ge=100, description="as is one that falls silent for so long within a sentence")
+    cache_mb: int = Field(
+        256, ge=0, description="bound of the sound of fixed lines that is kept in the data folder; 0: none is"
+    )
+
+    @field_validator("order")
+    @classmethod
+    def _known_voices(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        unknown = sorted(set(names) - {"elevenlabs", "azure", "espeak"})
+        if unknown or not names:
+            raise ValueError("name elevenlabs, azure and espeak, the first first, with commas between")
+        return ",".join(dict.fromkeys(names))
 
 
 class Speech(_Concern):
@@ -348,6 +416,37 @@ class Redis(_Concern):
         return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
+class Privacy(_Concern):
+    """What is kept of calls that are over, and under which keys."""
+
+    model_config = SettingsConfigDict(env_prefix="PRIVACY_")
+
+    transcript_days: int = Field(30, ge=0, description="days that transcripts are kept; 0: none are")
+    audio_days: int = Field(
+        0,
+        ge=0,
+        le=183,
+        description="days that the sound of calls is kept; 0: it is not recorded (CNIL: six months at most)",
+    )
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="NAME:BASE64 of 32 bytes, newest first, commas between: seals transcripts, sound and "
+        "checkpoints; empty: they are plain files of the service's user",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _a_key_ring(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            KeyRing.parse(value.get_secret_value())
+        return value
+
+    def ring(self) -> KeyRing | None:
+        """The keys; None when nothing is to be sealed."""
+        written = self.keys.get_secret_value()
+        return KeyRing.parse(written) if written else None
+
+
 class Events(_Concern):
     """What other systems are told of calls, by way of Redis."""
 
@@ -368,6 +467,9 @@ class Settings:
     groq: Groq
     whisper: Whisper
     hearing: Hearing
+    elevenlabs: ElevenLabs
+    azure: Azure
+    voices: Voices
     speech: Speech
     voice_activity: VoiceActivity
     insurance: Insurance
@@ -379,6 +481,7 @@ class Settings:
     redis: Redis
     tracing: Tracing
     events: Events
+    privacy: Privacy
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

@@ -75,12 +75,15 @@ class Authenticate:
 
     def answers(self, awaiting: Awaiting, caller: Caller) -> bool:
         """A number, a date or "non, c'est le…" while one of them is asked for."""
-        if caller.keyed or self._number(caller) is not None:
+        if caller.keyed:
+            return True
+        if awaiting["what"] == "third_item":
+            agrees = spoken.yes_no(caller.text)
+            return third_item(caller.text) is not None or (agrees is False and not takes_leave(caller.text))
+        if self._number(caller) is not None:
             return True
         if takes_leave(caller.text):
             return False
-        if awaiting["what"] == "third_item":
-            return third_item(caller.text) is not None or spoken.yes_no(caller.text) is False
         if self._born(caller) is not None:
             return True
         if awaiting["what"] != "birth_date":
@@ -244,9 +247,10 @@ class Authenticate:
     async def _known(self, state: CallState, speak: Speak, caller: Caller, identity: Identity) -> CallUpdate:
         """Identified already: pass on, or raise the proof to what the request needs."""
         pending = state.get("pending", "")
-        if open_question(state, self.name) == "third_item" and not is_new_request(state, caller):
+        asked_already = open_question(state, self.name) == "third_item"
+        if asked_already and not is_new_request(state, caller):
             return await self._take_third_item(state, speak, caller, identity)
-        if identity.level < state.get("wants_level", 0) and pending:
+        if identity.level < state.get("wants_level", 0) and pending and not asked_already:
             given = None if caller.keyed else _in_words(caller.text)
             if given is not None:
                 return await self._confirm(state, speak, identity, given)

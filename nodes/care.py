@@ -158,7 +158,13 @@ class Care:
         """After an emergency: he is safe and declares, or not now."""
         match _agrees(caller):
             case True:
-                return {"goto": "transfer", "transfer_reason": "declare", "topic": "claims", "misses": 0}
+                return {
+                    "goto": "transfer",
+                    "transfer_reason": "declare",
+                    "topic": "claims",
+                    "pending": "",
+                    "misses": 0,
+                }
             case False:
                 self._say(speak, "later")
                 return {"awaiting": question("goodbye", "more", "open"), "misses": 0}

@@ -10,7 +10,7 @@ and offers a human.
 import logging
 from dataclasses import dataclass
 
-from graph.skill import Caller, Speak, caller_turn, offer_adviser, request_served
+from graph.skill import Caller, Speak, asked, offer_adviser, request_served
 from graph.state import Awaiting, CallState, CallUpdate
 from knowledge.answer_writer import AnswerWriter, NotAnswered, NotWritten
 from knowledge.retriever import ANSWERABLE, DIRECT, Passage, Retriever
@@ -40,10 +40,10 @@ class Faq:
     async def __call__(self, state: CallState, speak: Speak) -> CallUpdate:
         """Speak the best passage's answer, or one worded from the passages, or offer a human."""
         words = load(self.name)
-        caller = caller_turn(state) or Caller("")
-        passages = await self.retriever.search(caller.text, limit=PASSAGES)
+        question = asked(state)
+        passages = await self.retriever.search(question, limit=PASSAGES)
         near = [one for one in passages if one.score >= ANSWERABLE]
-        if not near or not await self._told(caller.text, near, speak):
+        if not near or not await self._told(question, near, speak):
             return offer_adviser(state, speak, words, "unknown", "unknown", self.name)
         return request_served(state, speak, self.name)
 

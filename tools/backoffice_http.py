@@ -37,6 +37,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from memory.breaker import Attempt, Breaker, Breakers, Fault, FaultKind
 from tools.backoffice import BackofficeUnavailable
 from tools.identity import Identity, IdentityLevel, require
 from tools.models import (
@@ -86,13 +87,19 @@ class HttpBackoffice:
     """``Backoffice`` over the insurer's HTTP API. One per process; close it at the end."""
 
     def __init__(
-        self, base_url: str, api_key: str, timeout_ms: int = 10_000, client: httpx.AsyncClient | None = None
+        self,
+        base_url: str,
+        api_key: str,
+        timeout_ms: int = 10_000,
+        client: httpx.AsyncClient | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         """``base_url`` such as ``https://api.example/v1``; ``api_key`` is sent as bearer token.
 
         ``timeout_ms`` is the time for one question (10 s in the specification; a call wants far
         less). ``client`` replaces the pooled client (proxies, private certificates); it is
-        closed with the rest. Raises ValueError on an address or a key that cannot be used.
+        closed with the rest. ``breaker`` None: one of its own.
+        Raises ValueError on an address or a key that cannot be used.
         """
         if not _is_web_address(base_url):
             raise ValueError(f"the address of the insurance API must be http(s)://host…, not {base_url!r}")
@@ -101,6 +108,7 @@ class HttpBackoffice:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
         self._timeout_ms = timeout_ms
+        self._breaker = breaker or Breakers().of("back office")
         self._client = client or httpx.AsyncClient(
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS), timeout=timeout_ms / 1000
         )
@@ -190,13 +198,23 @@ class HttpBackoffice:
         """The body of a 200, None for a 404; anything else raises BackofficeUnavailable."""
         url = self._base_url + route.format(*(quote(part, safe="") for part in ids))
         request = self._client.build_request(method, url, headers=self._headers, json=given)
+        attempt = self._breaker.attempt()
+        if attempt is None:
+            known = BackofficeUnavailable("known to be down, not asked")
+            raise BackofficeUnavailable(f"{method} {route}: the insurance API is down") from known
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 response = await self._send(request)
         except TimeoutError as exc:
+            attempt.failed(Fault(reason="no answer in time"))
             raise BackofficeUnavailable(f"{method} {route}: no answer within {self._timeout_ms} ms") from exc
         except httpx.HTTPError as exc:
+            attempt.failed(Fault(reason=type(exc).__name__))
             raise BackofficeUnavailable(f"{method} {route}: {type(exc).__name__}") from exc
+        except asyncio.CancelledError:
+            attempt.dropped()  # the caller hung up or spoke on
+            raise
+        self._learn(attempt, response.status_code)
         match response.status_code:
             case httpx.codes.OK:
                 return response.content
@@ -206,6 +224,18 @@ class HttpBackoffice:
                 # Not raise_for_status(): its text holds the URL, hence the customer's number.
                 refusal = httpx.HTTPStatusError(f"HTTP {status}", request=request, response=response)
                 raise BackofficeUnavailable(f"{method} {route}: HTTP {status}") from refusal
+
+    def _learn(self, attempt: Attempt, code: int) -> None:
+        """Tell the breaker what the answer says about the API; a 404 is an answer like another."""
+        match code:
+            case 401 | 403:
+                attempt.failed(Fault(FaultKind.CONFIGURATION, f"HTTP {code}"))
+            case 429:
+                attempt.failed(Fault(FaultKind.BUSY, f"HTTP {code}"))
+            case _ if code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                attempt.failed(Fault(reason=f"HTTP {code}"))
+            case _:
+                attempt.succeeded()
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:

@@ -1,6 +1,7 @@
 """What is chosen from the settings, and what is said when it cannot be."""
 
 import stat
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,17 +11,20 @@ from pydantic import SecretStr
 from app import settings as configuration
 from app.readiness import configuration_faults, faults
 from app.settings import Settings, SettingsInvalid
-from app.wiring import Providers, _ears, _model, known_lines, open_agent, open_mind
+from app.wiring import Providers, _ears, _model, _traces, known_lines, open_agent, open_mind
 from audio.endpointing import Expecting, Utterance
 from audio.providers import ProviderUnavailable
 from audio.stt import SttFailed
 from graph.heard import CallBegins
 from knowledge.retriever import KnowledgeUnavailable
-from memory.provider_news import Answered, ProviderNews, Stage, Switched, Why, nobody
+from memory.provider_news import Answered, ProviderNews, Stage, Switched, Why
 from telephony.ami import AmiState
+from telephony.call import Call, CallId, HungUp
+from telephony.journal import CallEnded, CallStarted
 from tests.audio.providers import tiny_whisper
 from tests.simulators.ami import SECRET, AmiSimulator
 from tests.simulators.groq import KEY, GroqSimulator
+from tests.simulators.otlp import OtlpSimulator
 from tests.simulators.server import Fault
 from tests.telephony.waiting import until
 from tools.backoffice_demo import DemoDataInvalid
@@ -47,7 +51,7 @@ def changed(settings: Settings, concern: str, **values: object) -> Settings:
 
 async def chosen_ear(settings: Settings) -> str:
     async with AsyncExitStack() as stack:
-        return (await _ears(settings, Providers.watched_by(nobody), stack)).name
+        return (await _ears(settings, Providers.watched_by(), stack)).name
 
 
 async def test_without_any_key_everything_is_local_and_says_so(settings: Settings) -> None:
@@ -104,7 +108,7 @@ async def test_a_local_model_stands_behind_groqs_and_the_keyless_ear_where_wante
 
 async def chosen_model(settings: Settings) -> str | None:
     async with AsyncExitStack() as stack:
-        model = await _model(settings, Providers.watched_by(nobody), stack)
+        model = await _model(settings, Providers.watched_by(), stack)
         return model.name if model is not None else None
 
 
@@ -230,3 +234,23 @@ async def test_a_port_that_is_taken_frees_what_was_opened(settings: Settings) ->
         with pytest.raises(OSError, match="address"):
             async with open_agent(taken):
                 pass
+
+
+async def test_with_a_collector_calls_leave_traces(settings: Settings) -> None:
+    with OtlpSimulator() as collector:
+        traced = changed(settings, "tracing", exporter_otlp_endpoint=collector.url)
+        async with open_agent(traced) as agent:
+            agent.journal.note(CallId("c"), CallStarted(Call(CallId("c"))))
+            agent.journal.note(CallId("c"), CallEnded(HungUp()))
+        assert [span.name for span in collector.spans] == ["call"]
+
+
+async def test_without_the_library_a_collector_is_a_setting_that_cannot_be_used(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("app.tracing", "opentelemetry.sdk.resources"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
+    with pytest.raises(SettingsInvalid, match=r"OTEL_EXPORTER_OTLP_ENDPOINT.*\[traces\]"):
+        async with AsyncExitStack() as stack:
+            await _traces(changed(settings, "tracing", exporter_otlp_endpoint="http://127.0.0.1:9"), stack)

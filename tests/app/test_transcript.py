@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator
 from itertools import count
 
-from app.rehearsal.transcript import FORMAT, Transcript, record
+from app.transcript import FORMAT, Transcript, record
 from graph.heard import CallBegins, Keys, Quiet, Words
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
