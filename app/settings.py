@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
 from memory.sealing import KeyRing
 from telephony.handover import HandoverPlan
+from telephony.turn import Budgets
 from tools.opening_hours import OpeningHours
 
 ENV_FILE = Path(".env")
@@ -252,6 +253,47 @@ class Speech(_Concern):
     )
 
 
+class TurnTaking(_Concern):
+    """Who speaks when, and how long callers wait."""
+
+    model_config = SettingsConfigDict(env_prefix="TURN_")
+
+    preparation_pause_ms: int = Field(
+        160, ge=60, lt=500, description="pause of a caller in which his answer begins to be prepared"
+    )
+    preparations: int = Field(
+        6, ge=0, description="pauses of one turn in which it is, each a round with the providers; 0: never"
+    )
+    silence_ms: int = Field(
+        7000, ge=3000, description="silence after which the caller is asked if he is there"
+    )
+    look_up_ms: int = Field(
+        15000, ge=3000, description="the same while he looks for a number he was asked for"
+    )
+    filler_ms: int = Field(1500, ge=500, description="wait after which he is told that he is being served")
+    transcription_budget_ms: int = Field(
+        2500, ge=500, description="longest wait for a transcript, by any ear"
+    )
+    dialogue_budget_ms: int = Field(5000, ge=500, description="longest wait for the dialogue's next line")
+    voice_budget_ms: int = Field(2500, ge=500, description="longest wait for the next piece of sound")
+
+    @model_validator(mode="after")
+    def _looking_takes_longer(self) -> Self:
+        if self.look_up_ms < self.silence_ms:
+            raise ValueError("TURN_LOOK_UP_MS must not be below TURN_SILENCE_MS")
+        return self
+
+    def budgets(self) -> Budgets:
+        """The same for a session."""
+        return Budgets(
+            filler_ms=self.filler_ms,
+            transcription_ms=self.transcription_budget_ms,
+            dialogue_ms=self.dialogue_budget_ms,
+            voice_ms=self.voice_budget_ms,
+            rounds=self.preparations,
+        )
+
+
 class VoiceActivity(_Concern):
     """When a caller's turn begins and ends."""
 
@@ -262,9 +304,12 @@ class VoiceActivity(_Concern):
     min_silence_duration_ms: int = Field(700, ge=200, description="pause that ends an ordinary turn")
     padding_duration_ms: int = Field(300, ge=0, description="sound kept before and after speech")
 
-    def timing(self) -> TurnTiming:
+    def timing(self, turns: TurnTaking) -> TurnTiming:
         """The detector's times; patience for numbers and dates stays longer than for words."""
         return TurnTiming(
+            pause_ms=min(turns.preparation_pause_ms, self.min_silence_duration_ms - 1),
+            silence_ms=turns.silence_ms,
+            look_up_ms=turns.look_up_ms,
             threshold=self.threshold,
             min_speech_ms=self.min_speech_duration_ms,
             padding_ms=self.padding_duration_ms,
@@ -471,6 +516,7 @@ class Settings:
     azure: Azure
     voices: Voices
     speech: Speech
+    turn_taking: TurnTaking
     voice_activity: VoiceActivity
     insurance: Insurance
     opening: OpeningTimes

@@ -66,6 +66,7 @@ from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
+from telephony.standby import StandbyLines
 from telephony.switchboard import Switchboard
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
@@ -274,7 +275,20 @@ async def open_agent(
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         detector.gather_with(metronome.soon)
-        desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
+        turns = settings.turn_taking
+        timing = settings.voice_activity.timing(turns)
+        standby = StandbyLines(voice)
+        await standby.make()
+        desk = FrontDesk(
+            mind.dialogue,
+            ears,
+            voice,
+            detector,
+            timing,
+            journal,
+            budgets=turns.budgets(),
+            standby=standby,
+        )
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
         await media.start()

@@ -37,6 +37,7 @@ from telephony.journal import (
     NodePassed,
     RecordingRefused,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -160,9 +161,10 @@ EVENTS: list[tuple[CallEvent, str]] = [
         TurnTimed(TurnTimes(720, 180.04, 12, 60, 8, classified_ms=4)),
         (
             "turn.timed heard_silence_ms=980.0 endpointing_ms=720 transcription_ms=180.0 "
-            "classified_ms=4 dialogue_ms=12 voice_ms=60 line_ms=8"
+            "classified_ms=4 dialogue_ms=12 voice_ms=60 line_ms=8 ear_ms=0.0 prepared_ms=0.0"
         ),
     ),
+    (TalkedThrough("noise"), "talked.through why=noise"),
     (RecordingRefused(), "recording.refused"),
     (CallerIdentified(), "caller.identified"),
     (CallEnded(HungUp()), "call.ended outcome=hung_up"),

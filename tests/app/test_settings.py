@@ -183,7 +183,8 @@ def test_settings_do_not_change_after_they_were_read(tmp_path: Path) -> None:
 
 def test_the_pause_that_ends_a_turn_leaves_numbers_and_dates_their_patience(tmp_path: Path) -> None:
     path = write(tmp_path, "VAD_MIN_SILENCE_DURATION_MS=900\nVAD_THRESHOLD=0.6\n")
-    timing = configuration.read(path).voice_activity.timing()
+    settings = configuration.read(path)
+    timing = settings.voice_activity.timing(settings.turn_taking)
     assert timing.patience_ms[Expecting.OPEN] == 900
     assert timing.patience_ms[Expecting.NUMBER] == PATIENCE_MS[Expecting.NUMBER]
     assert timing.threshold == 0.6
