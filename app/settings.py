@@ -225,8 +225,8 @@ class Voices(_Concern):
     order: str = Field(
         "elevenlabs,azure,espeak", description="who speaks, then who stands in, if they have a key"
     )
-    first_audio_ms: int = Field(1200, ge=100, description="a cloud voice that has not begun by then is left")
-    gap_ms: int = Field(1000, ge=100, description="as is one that falls silent for so long within a sentence")
+    first_audio_ms: int = Field(1000, ge=100, description="a cloud voice that has not begun by then is left")
+    gap_ms: int = Field(800, ge=100, description="as is one that falls silent for so long within a sentence")
     cache_mb: int = Field(
         256, ge=0, description="bound of the sound of fixed lines that is kept in the data folder; 0: none is"
     )
