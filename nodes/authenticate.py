@@ -147,9 +147,9 @@ class Authenticate:
         if _LEAVES_IT.search(caller.text):
             return self._left(speak)
         agrees = spoken.yes_no(caller.text)
-        if agrees:
+        if agrees and not state.get("misses"):
             speak(words.say("go_ahead"))
-            return {**self._asks("number"), "misses": state.get("misses", 0)}
+            return {**self._asks("number"), "misses": 1}
         if _cannot(caller) or (agrees is False and what == "other_number"):
             if what == "other_number":
                 return offer_adviser(

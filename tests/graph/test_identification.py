@@ -44,6 +44,12 @@ async def test_a_number_is_corrected_in_one_breath_with_the_date() -> None:
     assert "contract.value" in turn.said
 
 
+async def test_yes_instead_of_a_number_is_invited_once_and_then_helped() -> None:
+    call = await asked()
+    said = [(await call.says("oui")).said for _ in range(3)]
+    assert said == [["authenticate.go_ahead"], ["authenticate.number_missed"], ["transfer.not_identified"]]
+
+
 async def test_a_number_and_a_date_in_one_breath_are_told_apart() -> None:
     call = await asked()
     turn = await call.says(
