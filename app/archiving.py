@@ -123,7 +123,7 @@ async def archiving(
                 async with asyncio.timeout(FAREWELL_S):
                     await journal.written()
             except TimeoutError:
-                log.warning("transcript.not_kept", extra={"error": "the disk is too slow"})
+                log.warning("archive.unfinished", extra={"calls": journal.open_calls})
 
 
 async def _sweep(archive: FileArchive, days: Mapping[Kind, int], now: Now) -> None:
