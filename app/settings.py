@@ -75,7 +75,7 @@ class AsteriskManager(_Concern):
 
     host: str = Field("127.0.0.1", description="address of AMI; its words travel in clear, secret included")
     port: int = Field(5038, ge=1, le=65535, description="port of AMI")
-    username: str = Field("", description="user of manager.conf; empty: no AMI")
+    username: str = Field("agent", description="user of manager.conf")
     secret: SecretStr = Field(SecretStr(""), description="its secret; empty: no AMI")
     trunks: str = Field("trunk", description="PJSIP endpoints whose loss is an alarm, with commas between")
     handover_context: str = Field(
@@ -87,7 +87,7 @@ class AsteriskManager(_Concern):
     @property
     def configured(self) -> bool:
         """Whether there is an AMI to speak to."""
-        return bool(self.username and self.secret.get_secret_value())
+        return bool(self.secret.get_secret_value())
 
     def endpoints(self) -> frozenset[str]:
         """:attr:`trunks`, one by one."""
@@ -225,8 +225,8 @@ class Voices(_Concern):
     order: str = Field(
         "elevenlabs,azure,espeak", description="who speaks, then who stands in, if they have a key"
     )
-    first_audio_ms: int = Field(1200, ge=100, description="a cloud voice that has not begun by then is left")
-    gap_ms: int = Field(1000, ge=100, description="as is one that falls silent for so long within a sentence")
+    first_audio_ms: int = Field(1000, ge=100, description="a cloud voice that has not begun by then is left")
+    gap_ms: int = Field(800, ge=100, description="as is one that falls silent for so long within a sentence")
     cache_mb: int = Field(
         256, ge=0, description="bound of the sound of fixed lines that is kept in the data folder; 0: none is"
     )

@@ -44,6 +44,7 @@ from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
 from graph.sealed_checkpoints import sealed
+from knowledge.answer_writer import AnswerWriter
 from knowledge.documents import read_folder
 from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
@@ -64,6 +65,7 @@ from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
 from memory.redis_counters import RedisCounters
 from nodes.faq import Faq
+from prompts import load as load_words
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -240,9 +242,11 @@ async def open_mind(
 
 @asynccontextmanager
 async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
-    """The part that answers general questions, alone: for measuring it."""
+    """The part that answers general questions, alone, with the model there is: for measuring it."""
     async with AsyncExitStack() as stack:
-        yield Faq(await _knowledge(settings, stack))
+        model = await _model(settings, Providers.watched_by(nobody), stack)
+        knowledge = await _knowledge(settings, stack)
+        yield Faq(knowledge, None if model is None else AnswerWriter(model, load_words("faq").system))
 
 
 @asynccontextmanager
