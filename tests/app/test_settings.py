@@ -158,11 +158,11 @@ def test_a_setting_whose_name_tells_a_secret_is_kept_as_one(tmp_path: Path) -> N
     [
         ("", False),
         ("ASTERISK_AMI_USERNAME=agent\n", False),
-        ("ASTERISK_AMI_SECRET=s\n", False),
-        ("ASTERISK_AMI_USERNAME=agent\nASTERISK_AMI_SECRET=s\n", True),
+        ("ASTERISK_AMI_SECRET=s\n", True),
+        ("ASTERISK_AMI_USERNAME=operations\nASTERISK_AMI_SECRET=s\n", True),
     ],
 )
-def test_the_manager_interface_is_used_only_with_a_user_and_a_secret(
+def test_the_manager_interface_is_used_only_with_a_secret(
     tmp_path: Path, text: str, configured: bool
 ) -> None:
     assert configuration.read(write(tmp_path, text)).asterisk_manager.configured is configured
