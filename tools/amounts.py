@@ -177,7 +177,11 @@ def _sums(take: list[Word]) -> Iterator[_Sum]:
         cents: int | None = whole * 100
         if _text(take, after) == "virgule" and pending and pending[0].start == after + 1:
             decimals = pending.pop(0)
-            cents, after = _decimal(whole, decimals), decimals.end
+            after = decimals.end
+            if decimals.words[-1].text in {"million", "millions", "mille"} and len(decimals.words) > 1:
+                after -= 1
+                decimals = Run(decimals.words[:-1], decimals.start, after)
+            cents = _decimal(whole, decimals)
         if _text(take, after) in {"million", "millions", "mille"} and cents is not None:
             cents, after = cents * (1000 if _text(take, after) == "mille" else 1_000_000), after + 1
         if _text(take, after) == "et" and _text(take, after + 1) in _TENTHS and cents is not None:
