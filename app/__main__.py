@@ -71,14 +71,22 @@ async def _index(settings: Settings, _: argparse.Namespace) -> int:
     return await index(settings)
 
 
-async def _evaluate(_: Settings, options: argparse.Namespace) -> int:
-    from app.evaluation import intents, values
+async def _backoffice(settings: Settings, options: argparse.Namespace) -> int:
+    from app.backoffice import serve_backoffice
+
+    return await serve_backoffice(settings, options.host, options.port, options.customers)
+
+
+async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
+    from app.evaluation import answers, intents, values
     from app.evaluation.tables import TableInvalid
 
     try:
         match options.what:
             case "intents":
                 return intents.evaluate(options.files, as_json=options.json)
+            case "answers":
+                return await answers.evaluate(options.files, settings, as_json=options.json)
             case _:
                 return values.evaluate(options.files, options.today, as_json=options.json)
     except TableInvalid as exc:
@@ -120,9 +128,10 @@ def _folder(default: str) -> Callable[[argparse.ArgumentParser], None]:
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=("intents", "values"),
+        choices=("intents", "values", "answers"),
         help="intents: columns text, intent, second (may be empty), act (may be empty); "
-        "values: columns text, form, expected (empty: the agent must ask again)",
+        "values: columns text, form, expected (empty: the agent must ask again); "
+        "answers: columns question, required (a;b: both; a|b: one of them; -: must be refused), forbidden",
     )
     parser.add_argument(
         "files",
@@ -142,6 +151,32 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _chat_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-state", action="store_true", help="do not print the state after each turn")
+
+
+def _backoffice_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="port to listen on (%(default)s)")
+    parser.add_argument("--customers", type=Path, default=None, help="other fictional customers, as JSON")
+
+
+async def _voices(settings: Settings, options: argparse.Namespace) -> int:
+    from app import voices
+
+    if options.action == "warm":
+        return await voices.warm(settings, options.voice)
+    return await voices.show(settings)
+
+
+def _voices_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "warm"), default="list", help="list (the default), or warm"
+    )
+    parser.add_argument(
+        "--voice",
+        default="",
+        metavar="NAME",
+        help="for warm: azure or elevenlabs; else the first in order",
+    )
 
 
 COMMANDS = (
@@ -167,6 +202,13 @@ COMMANDS = (
         _index,
     ),
     Command(
+        "voices",
+        "list the voices; warm: make their fixed lines ahead, telling first how many characters that costs",
+        "python -m app voices warm",
+        _voices,
+        _voices_arguments,
+    ),
+    Command(
         "evaluate",
         "understanding measured on a labelled table; exits with 0 when the goal is reached, 1 when it is not",
         "python -m app evaluate intents tests/understanding/intents/tuning",
@@ -186,6 +228,13 @@ COMMANDS = (
         "EVENTS_WEBHOOK_URL=https://crm.example/hook EVENTS_WEBHOOK_SECRET=… python -m app webhook",
         _webhook,
         _webhook_arguments,
+    ),
+    Command(
+        "backoffice",
+        "a demonstration of the insurer's back office over HTTP, with fictional customers",
+        "INSURANCE_API_KEY=a-key python -m app backoffice --port 8090",
+        _backoffice,
+        _backoffice_arguments,
     ),
     Command(
         "graph",

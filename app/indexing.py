@@ -19,8 +19,9 @@ async def index(settings: Settings) -> int:
         report = await asyncio.to_thread(retriever.index, read_folder(), _progress)
     finally:
         retriever.close()
-    print(  # noqa: T201 - the terminal is the interface
-        f"\nadded {report.added}, updated {report.updated}, removed {report.removed}, "
+    print("".join(f"\n{change}" for change in report.changes))  # noqa: T201 - the terminal is the interface
+    print(  # noqa: T201 - as above
+        f"added {report.added}, updated {report.updated}, removed {report.removed}, "
         f"unchanged {report.unchanged}"
     )
     return 0

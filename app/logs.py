@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TextIO
 
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
+from memory.breaker import BreakerNews, Closed, Opened, Probing
+from memory.provider_news import Answered, Exhausted, Failed, ProviderNews, Switched, TokensUsed, Why
 from telephony.call import CallId
 from telephony.journal import (
     CallCameBack,
@@ -103,6 +105,7 @@ class LogJournal:
                     heard_silence_ms=round(times.heard_silence_ms, 1),
                     endpointing_ms=round(times.endpointing_ms, 1),
                     transcription_ms=round(times.transcription_ms, 1),
+                    classified_ms=round(times.classified_ms, 1),
                     dialogue_ms=round(times.dialogue_ms, 1),
                     voice_ms=round(times.voice_ms, 1),
                     line_ms=round(times.line_ms, 1),
@@ -122,6 +125,31 @@ class LogJournal:
 
     def _info(self, name: str, call_id: CallId, **facts: object) -> None:
         self._log.info(name, extra={"call_id": call_id, **facts})
+
+
+def log_provider_news(news: ProviderNews) -> None:
+    """Write what a provider did, when another one had to be asked; nothing of any caller is in it."""
+    match news:
+        case Switched(stage, left, taken, why, reason):
+            # One line a turn while a provider is down: worth a warning only when it was tried.
+            level = logging.INFO if why is Why.BARRED and taken else logging.WARNING
+            facts = {"stage": str(stage), "left": left, "taken": taken, "why": str(why), "reason": reason}
+            logging.getLogger(__name__).log(level, "provider.switched", extra=facts)
+        case Failed() | Exhausted() | Answered() | TokensUsed():
+            pass  # counted; a failure is told by the switch that follows
+
+
+def log_breaker_news(news: BreakerNews) -> None:
+    """Write that a breaker opened or closed."""
+    log = logging.getLogger(__name__)
+    match news:
+        case Opened(name, for_s, fault):
+            facts = {"provider": name, "for_s": for_s, "kind": str(fault.kind), "reason": fault.reason}
+            log.warning("breaker.opened", extra=facts)
+        case Probing(name):
+            log.info("breaker.probing", extra={"provider": name})
+        case Closed(name):
+            log.info("breaker.closed", extra={"provider": name})
 
 
 def configure(level: str = "INFO", stream: TextIO | None = None) -> None:

@@ -4,8 +4,8 @@ The registry is this object's own: several agents live in one process (tests, be
 up. No label holds anything of a caller, and every label value is known in advance, so every series is
 there, at 0, from the first scrape.
 
-``voicebot_llm_latency_seconds`` is registered and stays empty: no language model answers callers yet.
-The name is kept so that dashboards and alarms can already be drawn.
+Providers of speech and language have series of their own; their names come from the settings, and a series
+appears when its provider has something to count.
 """
 
 import time
@@ -20,6 +20,8 @@ from prometheus_client.registry import Collector
 
 from app.monitor import AlarmKind, Monitor
 from graph.heard import Unreached
+from memory.breaker import Breakers, BreakerState
+from memory.provider_news import Answered, Exhausted, Failed, ProviderNews, Stage, Switched, TokensUsed
 from telephony.ami import AmiState
 from telephony.call import CallId, OutcomeName
 from telephony.channels import ChannelRow
@@ -59,7 +61,9 @@ JITTER_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 DIRECTIONS = ("received", "sent")
 
-COMPONENTS = ("stt", "tts", "dialogue")
+COMPONENTS = ("stt", "llm", "tts", "dialogue")
+STAGES = ("endpointing", "transcription", "classification", "dialogue", "voice", "line")
+"""Of a turn, in order: what :class:`telephony.journal.TurnTimes` holds. The third is part of the fourth."""
 
 
 class Metrics:
@@ -96,8 +100,36 @@ class Metrics:
         active.set_function(lambda: len(self._started_s) - len(self._passed_on_s))
         self._duration = histogram("call_duration", "From audio leg to the end of our part.", CALL_BUCKETS_S)
         self._stt = histogram("stt_latency", "From the end of a turn to its transcript.")
-        self._llm = histogram("llm_latency", "From the question to a language model's first token; none yet.")
+        self._llm = histogram(
+            "llm_latency", "From the request to a model's form, or its first piece of text."
+        )
+        self._stages = Histogram(
+            "voicebot_turn_stage_seconds",
+            "Where the silence before an answer went, from the end of speech to the first frame.",
+            ("stage",),
+            buckets=tuple(sorted({*FRAMEWORK_BUCKETS_S, *SPEECH_BUCKETS_S})),
+            registry=registry,
+        )
+        for stage in STAGES:
+            self._stages.labels(stage)
         self._tts = histogram("tts_latency", "From the first sentence to its first sound.")
+        provider = ("stage", "provider")
+        self._answers = Histogram(
+            "voicebot_provider_latency_seconds",
+            "Until a provider's transcript, form, first text or first sound.",
+            provider,
+            buckets=SPEECH_BUCKETS_S,
+            registry=registry,
+        )
+        self._provider_failures = counter(
+            "provider_failures", "Attempts at a provider that failed.", provider
+        )
+        self._switches = counter(
+            "provider_switches",
+            "Requests that went on to another provider; taken is none when there was none left.",
+            ("stage", "left", "taken", "why"),
+        )
+        self._tokens = counter("llm_tokens", "Tokens of language models, as they count.", ("model", "kind"))
         self._heard_silence = histogram("heard_silence", "From the last word to the answer's sound.")
         self._framework = histogram(
             "framework_latency",
@@ -130,6 +162,29 @@ class Metrics:
         """Report what ``monitor`` knows of Asterisk, as it stands at each scrape."""
         self._registry.register(_Asterisk(monitor))
         monitor.legs_ended(self._leg_ended)
+
+    def watch_breakers(self, breakers: Breakers) -> None:
+        """Report where the breakers stand, as they do at each scrape."""
+        self._registry.register(_Breakers(breakers))
+
+    def told(self, news: ProviderNews) -> None:
+        """What a provider did; see :data:`memory.provider_news.Tell`."""
+        match news:
+            case Answered(stage, name, took_ms):
+                self._answers.labels(stage, name).observe(took_ms / 1000)
+                if stage is Stage.LLM:
+                    self._llm.observe(took_ms / 1000)
+            case Failed(stage, name):
+                self._provider_failures.labels(stage, name).inc()
+            case Switched(stage, left, taken, why):
+                self._switches.labels(stage, left, taken or "none", why).inc()
+            case Exhausted(stage):
+                # The session counts an utterance nobody heard, and a sentence nobody spoke, for their calls.
+                if stage is Stage.LLM:
+                    self._errors.labels(stage).inc()
+            case TokensUsed(model, prompt, completion):
+                self._tokens.labels(model, "prompt").inc(prompt)
+                self._tokens.labels(model, "completion").inc(completion)
 
     def text(self) -> bytes:
         """All of it as Prometheus reads it (:data:`CONTENT_TYPE`)."""
@@ -176,6 +231,13 @@ class Metrics:
         self._tts.observe(times.voice_ms / 1000)
         self._heard_silence.observe(times.heard_silence_ms / 1000)
         self._framework.observe(times.framework_ms / 1000)
+        self._stages.labels("endpointing").observe(times.endpointing_ms / 1000)
+        self._stages.labels("transcription").observe(times.transcription_ms / 1000)
+        if times.classified_ms:
+            self._stages.labels("classification").observe(times.classified_ms / 1000)
+        self._stages.labels("dialogue").observe(times.dialogue_ms / 1000)
+        self._stages.labels("voice").observe(times.voice_ms / 1000)
+        self._stages.labels("line").observe(times.line_ms / 1000)
 
 
 class _LateTicks(Collector):
@@ -190,6 +252,24 @@ class _LateTicks(Collector):
             "Ticks of the 20 ms clock that were skipped because the process was busy.",
             value=self._metronome.late_ticks,
         )
+
+
+class _Breakers(Collector):
+    """Reads the breakers when asked."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        states = GaugeMetricFamily(
+            "voicebot_breaker",
+            "1 for the state that a provider's breaker is in; misconfigured: its key or model is refused.",
+            labels=("provider", "state"),
+        )
+        for status in self._breakers.statuses():
+            for state in BreakerState:
+                states.add_metric((status.name, state), state is status.state)
+        yield states
 
 
 class _Asterisk(Collector):

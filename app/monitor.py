@@ -233,7 +233,9 @@ class Monitor:
 
     async def send_to_queue(self, name: str, queue: str) -> None:
         """The same, to a queue. Raises :class:`UnknownQueue`."""
-        self._target(name)
+        ami, _, _ = self._target(name)
+        if queue not in self._queues.lengths():
+            await ami.queues()  # it may be new, or the link
         if queue not in self._queues.lengths():
             raise UnknownQueue(f"Asterisk has no queue {queue!r}")
         await self._redirect(name, queue)

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from app.wiring import Agent
+from memory.breaker import Breakers, BreakerState
 
 WITHIN_MS = 300
 """A store that takes longer makes every turn of every call audibly slower."""
@@ -30,6 +31,15 @@ async def faults(agent: Agent, within_ms: int = WITHIN_MS) -> list[str]:
         *_not_chosen(agent),
         *_not_listening(agent),
         *await _not_answering(asked, within_ms),
+    ]
+
+
+def configuration_faults(breakers: Breakers) -> list[str]:
+    """What providers refuse that somebody has to mend, each as a sentence; calls go on without them."""
+    return [
+        f"{status.name}: {status.last_fault.reason}; correct the key or the model's name in its settings"
+        for status in breakers.statuses()
+        if status.state is BreakerState.MISCONFIGURED and status.last_fault is not None
     ]
 
 

@@ -17,7 +17,7 @@ from app import schemas
 from app.door import Door
 from app.metrics import Metrics
 from app.monitor import Monitor, NotOnTheLine, UnknownLiveCall, UnknownQueue
-from app.readiness import faults
+from app.readiness import configuration_faults, faults
 from app.text_calls import TextCallEnded, TextCalls, UnknownTextCall
 from app.wiring import Agent
 from telephony.ami import AmiAway, AmiRefused, NoSuchExtension
@@ -115,10 +115,28 @@ def _operations(agent: Agent, metrics: Metrics, texts: TextCalls) -> APIRouter:
         responses={503: {"model": schemas.Readiness, "description": "They cannot; the reasons say why."}},
     )
     async def ready(response: Response) -> schemas.Readiness:
-        """Parts are chosen, both ports listen, the checkpoint store and the knowledge base answer in time."""
+        """Parts are chosen, both ports listen, the checkpoint store and the knowledge base answer in time.
+
+        A provider of speech or language that is down, or that refuses its settings, is named, and does not
+        make the agent unready: the next one in its chain serves, and callers go to people without any.
+        """
         reasons = await faults(agent)
         response.status_code = 503 if reasons else 200
-        return schemas.Readiness(ready=not reasons, parts=agent.parts, reasons=reasons)
+        return schemas.Readiness(
+            ready=not reasons,
+            parts=agent.parts,
+            reasons=reasons,
+            providers=[
+                schemas.Provider(
+                    name=status.name,
+                    state=status.state,
+                    last_fault=status.last_fault.reason if status.last_fault is not None else "",
+                    retry_in_s=round(status.retry_in_s, 1),
+                )
+                for status in agent.breakers.statuses()
+            ],
+            configuration_faults=configuration_faults(agent.breakers),
+        )
 
     @router.get(
         "/metrics",

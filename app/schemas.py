@@ -9,6 +9,7 @@ from app import calls, monitor
 from app.calls import Phase
 from graph.heard import Heard, Keys, Quiet, Words
 from graph.reply import Awaited
+from memory.breaker import BreakerState
 from telephony.channels import RtpFigures
 
 LONGEST_TEXT = 1000
@@ -42,6 +43,20 @@ class Health(_Answered):
     status: Literal["alive"] = "alive"
 
 
+class Provider(_Answered):
+    """A provider of speech or language, as calls find it now."""
+
+    name: Annotated[str, Field(examples=["groq:openai/gpt-oss-120b"])]
+    state: Annotated[
+        BreakerState,
+        Field(description="open: it is left alone; half_open: the next request is its trial"),
+    ]
+    last_fault: Annotated[
+        str, Field(description="its last failure, even when it works again", examples=["HTTP 503"])
+    ]
+    retry_in_s: Annotated[float, Field(description="until it is tried again; 0: it is tried")]
+
+
 class Readiness(_Answered):
     """Whether calls can be taken."""
 
@@ -53,6 +68,14 @@ class Readiness(_Answered):
     reasons: Annotated[
         list[str],
         Field(description="why not; empty when ready", examples=[["checkpoints: no answer within 300 ms"]]),
+    ]
+    providers: list[Provider]
+    configuration_faults: Annotated[
+        list[str],
+        Field(
+            description="settings that a provider refuses; calls go on without it",
+            examples=[["groq:llama-3.1-8b: HTTP 404 model_not_found; correct the model's name"]],
+        ),
     ]
 
 

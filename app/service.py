@@ -71,9 +71,10 @@ async def running(
             (line.audio_host, line.audio_port, "ASTERISK_AUDIO"),
         ):
             _listening(host, port, setting).close()  # free: its own server takes it in a moment
-        async with open_agent(settings, (metrics, *journals), tick_ms, now) as agent:
+        async with open_agent(settings, (metrics, *journals), tick_ms, now, metrics.told) as agent:
             metrics.watch(agent.metronome)
             metrics.watch_asterisk(agent.monitor)
+            metrics.watch_breakers(agent.breakers)
             app = create_app(agent, api_key, metrics)
             async with _served(app, listener):
                 url = _url(settings.application.host, listener)

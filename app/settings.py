@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+from memory.sealing import KeyRing
 from telephony.handover import HandoverPlan
 from tools.opening_hours import OpeningHours
 
@@ -92,12 +93,13 @@ class AsteriskManager(_Concern):
 
 
 class Groq(_Concern):
-    """The cloud ear."""
+    """Groq: the cloud ear, and the language models."""
 
     model_config = SettingsConfigDict(env_prefix="GROQ_")
 
     api_key: SecretStr = Field(
-        SecretStr(""), description="with a key, speech is transcribed by Groq's Whisper"
+        SecretStr(""),
+        description="with a key, speech is transcribed by Groq's Whisper, and its language models are asked",
     )
     base_url: str = Field("https://api.groq.com", description="address of the service, or of a proxy")
     stt_model: str = Field("whisper-large-v3-turbo", description="which Whisper; whisper-large-v3 is slower")
@@ -106,6 +108,12 @@ class Groq(_Concern):
         ge=100,
         description="longest wait for one transcript (the customary 30 s is no answer to a caller)",
     )
+    llm_model: str = Field(
+        "openai/gpt-oss-120b", description="which language model; empty: the dialogue does without one"
+    )
+    llm_fallback_model: str = Field(
+        "openai/gpt-oss-20b", description="asked when the first one does not answer; empty: none"
+    )
 
 
 class Whisper(_Concern):
@@ -113,7 +121,122 @@ class Whisper(_Concern):
 
     model_config = SettingsConfigDict(env_prefix="WHISPER_")
 
-    model: str = Field("", description="folder of a faster-whisper model; used when there is no Groq key")
+    model: str = Field(
+        "",
+        description="a faster-whisper model, folder or name of one fetched before; behind Groq, or alone",
+    )
+    threads: int = Field(2, ge=1, description="processor threads of each transcription")
+    parallel: int = Field(1, ge=1, description="transcriptions at a time; the others wait, or are refused")
+
+
+class Hearing(_Concern):
+    """What happens when an ear is slow or fails: the next one is asked."""
+
+    model_config = SettingsConfigDict(env_prefix="STT_")
+
+    budget_ms: int = Field(
+        3500, ge=200, description="longest wait for a transcript from all ears; then the caller gets people"
+    )
+    hedge_ms: int = Field(
+        900, ge=50, description="an ear that takes longer gets company: the next one hears the same words"
+    )
+    closed_set: bool = Field(
+        False, description="the keyless ear stands behind the others too, for the sentences it knows"
+    )
+
+
+class Tracing(_Concern):
+    """Traces of calls, turns and stages for an OpenTelemetry collector (extra: traces)."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_")
+
+    exporter_otlp_endpoint: str = Field(
+        "", description="the collector's OTLP/HTTP address: http://collector:4318; empty: no traces"
+    )
+    exporter_otlp_headers: SecretStr = Field(
+        SecretStr(""), description="headers for it: name=value,name=value"
+    )
+    service_name: str = Field("standardiste", description="what the agent is called there")
+
+    @model_validator(mode="after")
+    def _headers_can_be_read(self) -> Self:
+        self.headers()
+        return self
+
+    def headers(self) -> dict[str, str]:
+        """:attr:`exporter_otlp_headers`, one by one. Raises ``ValueError`` for what is no ``name=value``."""
+        given = self.exporter_otlp_headers.get_secret_value()
+        pairs = [pair.partition("=") for pair in given.split(",") if pair.strip()]
+        if not all(name.strip() and equals for name, equals, _ in pairs):
+            raise ValueError("EXPORTER_OTLP_HEADERS: write name=value,name=value")
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+class ElevenLabs(_Concern):
+    """The first cloud voice."""
+
+    model_config = SettingsConfigDict(env_prefix="ELEVENLABS_")
+
+    api_key: SecretStr = Field(SecretStr(""), description="with a key and a voice, ElevenLabs speaks")
+    voice_id: str = Field("", description="which of their voices; choose a French one")
+    model: str = Field(
+        "eleven_flash_v2_5", description="eleven_multilingual_v2 is more lifelike, slower and twice the price"
+    )
+    base_url: str = Field("", description="address of a proxy; empty: theirs, in the region below")
+    eu_residency: bool = Field(False, description="speech is made in the European Union; needs their plan")
+    zero_retention: bool = Field(False, description="they keep neither text nor sound; needs their plan")
+    sound_format: Literal["pcm_8000", "ulaw_8000"] = Field(
+        "pcm_8000", description="what they send; ulaw_8000 is half the bytes and a little noisier"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_voice(self) -> Self:
+        if self.api_key.get_secret_value() and not self.voice_id:
+            raise ValueError("ELEVENLABS_API_KEY is there without ELEVENLABS_VOICE_ID: choose a voice")
+        return self
+
+
+class Azure(_Concern):
+    """The second cloud voice."""
+
+    model_config = SettingsConfigDict(env_prefix="AZURE_")
+
+    speech_key: SecretStr = Field(
+        SecretStr(""), description="with a key and a region or endpoint, Azure speaks when ElevenLabs cannot"
+    )
+    speech_region: str = Field("", description="region of the Speech resource: francecentral")
+    speech_endpoint: str = Field("", description="wss:// or https:// address instead: private, or a proxy's")
+    voice_name: str = Field("fr-FR-DeniseNeural", description="which of their neural voices")
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if self.speech_key.get_secret_value() and not (self.speech_region or self.speech_endpoint):
+            raise ValueError("AZURE_SPEECH_KEY is there without AZURE_SPEECH_REGION or AZURE_SPEECH_ENDPOINT")
+        return self
+
+
+class Voices(_Concern):
+    """How the voices stand in for each other."""
+
+    model_config = SettingsConfigDict(env_prefix="VOICE_")
+
+    order: str = Field(
+        "elevenlabs,azure,espeak", description="who speaks, then who stands in, if they have a key"
+    )
+    first_audio_ms: int = Field(1200, ge=100, description="a cloud voice that has not begun by then is left")
+    gap_ms: int = Field(1000, ge=100, description="as is one that falls silent for so long within a sentence")
+    cache_mb: int = Field(
+        256, ge=0, description="bound of the sound of fixed lines that is kept in the data folder; 0: none is"
+    )
+
+    @field_validator("order")
+    @classmethod
+    def _known_voices(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        unknown = sorted(set(names) - {"elevenlabs", "azure", "espeak"})
+        if unknown or not names:
+            raise ValueError("name elevenlabs, azure and espeak, the first first, with commas between")
+        return ",".join(dict.fromkeys(names))
 
 
 class Speech(_Concern):
@@ -241,6 +364,17 @@ class Knowledge(_Concern):
     collection_name: str = Field("insurance_knowledge", description="name of the collection")
 
 
+class Embeddings(_Concern):
+    """The search by meaning, beside the one by words."""
+
+    model_config = SettingsConfigDict(env_prefix="EMBEDDINGS_")
+
+    model: str = Field(
+        "",
+        description="folder (or cached name) of distiluse-base-multilingual-cased-v1; empty: by words alone",
+    )
+
+
 class Checkpoints(_Concern):
     """Where the state of calls is kept."""
 
@@ -282,6 +416,37 @@ class Redis(_Concern):
         return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
+class Privacy(_Concern):
+    """What is kept of calls that are over, and under which keys."""
+
+    model_config = SettingsConfigDict(env_prefix="PRIVACY_")
+
+    transcript_days: int = Field(30, ge=0, description="days that transcripts are kept; 0: none are")
+    audio_days: int = Field(
+        0,
+        ge=0,
+        le=183,
+        description="days that the sound of calls is kept; 0: it is not recorded (CNIL: six months at most)",
+    )
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="NAME:BASE64 of 32 bytes, newest first, commas between: seals transcripts, sound and "
+        "checkpoints; empty: they are plain files of the service's user",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _a_key_ring(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            KeyRing.parse(value.get_secret_value())
+        return value
+
+    def ring(self) -> KeyRing | None:
+        """The keys; None when nothing is to be sealed."""
+        written = self.keys.get_secret_value()
+        return KeyRing.parse(written) if written else None
+
+
 class Events(_Concern):
     """What other systems are told of calls, by way of Redis."""
 
@@ -301,15 +466,22 @@ class Settings:
     asterisk_manager: AsteriskManager
     groq: Groq
     whisper: Whisper
+    hearing: Hearing
+    elevenlabs: ElevenLabs
+    azure: Azure
+    voices: Voices
     speech: Speech
     voice_activity: VoiceActivity
     insurance: Insurance
     opening: OpeningTimes
     handover: Handover
     knowledge: Knowledge
+    embeddings: Embeddings
     checkpoints: Checkpoints
     redis: Redis
+    tracing: Tracing
     events: Events
+    privacy: Privacy
 
 
 def read(env_file: Path = ENV_FILE) -> Settings:

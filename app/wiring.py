@@ -8,35 +8,56 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
+from app.archiving import archiving
 from app.calls import CallBook
-from app.events import AnnouncedCallBacks, EventJournal
+from app.events import AnnouncedCallBacks, EventJournal, announce_switches
+from app.fixed_lines import fixed_sentences
+from app.logs import log_breaker_news, log_provider_news
 from app.monitor import Monitor, Thresholds
 from app.settings import Settings, SettingsInvalid
-from audio.providers import load
+from app.warming import Warming
+from audio.arriving import Bounds
+from audio.fallback_ears import FallbackEars
+from audio.fallback_voice import FallbackVoice, GuardedVoice
+from audio.providers import ProviderUnavailable, load
 from audio.providers.silero_vad import SileroVad
+from audio.redis_sounds import RedisSounds
+from audio.sound_cache import CachedVoice, DiskSounds, LayeredSounds, SoundCache
 from audio.stt import SpeechToText
 from audio.tts import TextToSpeech
+from audio.word_ruler import AlignedRuler, CharacterRuler
 from graph.builder import Services, build_graph
 from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
+from graph.sealed_checkpoints import sealed
 from knowledge.documents import read_folder
+from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
+from knowledge.llm import LanguageModel
+from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
+from memory.archive import FileArchive, Kind
+from memory.breaker import Breakers
+from memory.breaker_link import sharing
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
+from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
+from nodes.faq import Faq
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
@@ -51,10 +72,13 @@ from tools.call_backs import FileCallBacks
 from tools.gate import MIN_KEY_BYTES, Gate
 
 if TYPE_CHECKING:  # imported when chosen, by the table of providers
+    from audio.providers.azure_tts import AzureTts
     from audio.providers.closed_set_stt import ClosedSetStt
+    from audio.providers.elevenlabs_tts import ElevenLabsTts
     from audio.providers.espeak_tts import EspeakTts
     from audio.providers.groq_stt import GroqStt
     from audio.providers.whisper_stt import WhisperStt
+    from knowledge.llm_groq import GroqModel
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +107,9 @@ class Agent:
     media: MediaServer
     monitor: Monitor
     parts: dict[str, str]
-    """What was chosen, by port: ear, voice, back office, knowledge, checkpoints."""
+    """What was chosen, by port: ear, voice, language model, back office, knowledge, checkpoints."""
+    breakers: Breakers = field(default_factory=Breakers)
+    """Of all providers of speech and language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +124,34 @@ class Mind:
     """Where events for other systems go."""
     takes_calls: Callable[[], bool] = lambda: True
     """Whether new calls can be kept: not while the store of calls is away."""
+    redis: Redis | None = None
+    """What the workers share, if they do."""
+
+
+class CloudVoice(TextToSpeech, Protocol):
+    """A voice behind a connection."""
+
+    async def warm(self) -> None:
+        """Open it ahead."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """Who speaks."""
+
+    voice: TextToSpeech
+    """All of them as one."""
+    cached: tuple[CachedVoice, ...]
+    """The cloud voices, in order, each with its fixed lines."""
+    fixed: tuple[str, ...]
+    """The fixed sentences, as they are given to a voice."""
+    local: str
+    """Name of the local voice when it is one of them."""
+    warm: dict[str, Callable[[], Awaitable[None]]]
+    """How to open a cloud voice's connection ahead, by name."""
 
 
 def this_moment() -> datetime:
@@ -105,14 +159,39 @@ def this_moment() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """What the adapters of speech and language share: breakers, and who is told of switches and tokens."""
+
+    listeners: list[Tell]
+    """Whom :meth:`tell` tells; more may come."""
+    breakers: Breakers
+    warming: Warming
+
+    @classmethod
+    def watched_by(cls, *listeners: Tell) -> Self:
+        """Fresh ones; ``listeners`` are told besides the log."""
+        breakers = Breakers(tell=log_breaker_news)
+        return cls([log_provider_news, *listeners], breakers, Warming(breakers))
+
+    def tell(self, news: ProviderNews) -> None:
+        """``news`` to everybody who wants them."""
+        for listener in self.listeners:
+            listener(news)
+
+
 @asynccontextmanager
-async def open_mind(settings: Settings, now: Callable[[], datetime] = this_moment) -> AsyncIterator[Mind]:
+async def open_mind(
+    settings: Settings, now: Callable[[], datetime] = this_moment, providers: Providers | None = None
+) -> AsyncIterator[Mind]:
     """The dialogue alone: for the text chat, and within :func:`open_agent`.
 
-    ``now`` decides whether people are there; replays fix it.
+    ``now`` decides whether people are there; replays fix it. ``providers`` None: watched by the log only.
     """
+    providers = providers or Providers.watched_by()
     async with AsyncExitStack() as stack:
-        backoffice = await _backoffice(settings, stack)
+        model = await _model(settings, providers, stack)
+        backoffice = await _backoffice(settings, providers, stack)
         knowledge = await _knowledge(settings, stack)
         classifier = await asyncio.to_thread(LocalIntentClassifier.train)
         redis = await _redis(settings, stack)
@@ -120,11 +199,15 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
         gate = Gate(backoffice, _identity_key(settings))
         call_backs = settings.application.data_folder / "callbacks.jsonl"
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
+        providers.listeners.append(announce_switches(bus, now))
+        if redis is not None:
+            await stack.enter_async_context(sharing(providers.breakers, redis))
         services = Services(
             backoffice=backoffice,
             gate=gate,
             retriever=knowledge,
             classifier=classifier,
+            model=model,
             call_backs=AnnouncedCallBacks(FileCallBacks(call_backs), bus),
             hours=settings.opening.hours(),
             now=now,
@@ -135,11 +218,19 @@ async def open_mind(settings: Settings, now: Callable[[], datetime] = this_momen
         parts = {
             "back office": settings.insurance.api_base_url or "fictional customers",
             "knowledge": f"Qdrant at {host}" if host else "Qdrant inside",
+            "language model": model.name if model is not None else "none",
             "checkpoints": kept_in,
             "call-backs": str(call_backs),
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
-        yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present)
+        yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present, redis)
+
+
+@asynccontextmanager
+async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
+    """The part that answers general questions, alone: for measuring it."""
+    async with AsyncExitStack() as stack:
+        yield Faq(await _knowledge(settings, stack))
 
 
 @asynccontextmanager
@@ -148,21 +239,37 @@ async def open_agent(
     journals: Sequence[Journal] = (),
     tick_ms: float = 20.0,
     now: Callable[[], datetime] = this_moment,
+    tell: Tell = nobody,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
-    life, ``now`` decides whether people are there (both for tests and replays). Raises what the parts
-    raise when they cannot be set up, and OSError when a port is taken.
+    life, ``now`` decides whether people are there (both for tests and replays). ``tell`` is told what
+    providers of speech and language do. Raises what the parts raise when they cannot be set up, and OSError
+    when a port is taken.
     """
     async with AsyncExitStack() as stack:
-        mind = await stack.enter_async_context(open_mind(settings, now))
-        voice = _voice(settings)
-        ears = await _ears(settings, stack)
+        providers = Providers.watched_by(tell)
+        stack.push_async_callback(providers.warming.close)
+        mind = await stack.enter_async_context(open_mind(settings, now, providers))
+        voices = await _voices(settings, providers.breakers, providers.tell, mind.redis, stack)
+        voice = voices.voice
+        for name, warm in voices.warm.items():
+            providers.warming.add(name, warm)
+        ears = await _ears(settings, providers, stack)
         calls = CallBook()
-        journal = Journals((calls, EventJournal(mind.bus, now), *journals))
+        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
+        traces = await _traces(settings, stack)
+        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
+        privacy = settings.privacy
+        archive = FileArchive(settings.application.data_folder / "archive", privacy.ring())
+        days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
+        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
+            own.append(kept)
+        journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
+        detector.gather_with(metronome.soon)
         desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
@@ -182,7 +289,7 @@ async def open_agent(
         await agi.start()
         stack.push_async_callback(agi.close)
         monitor = await _monitor(settings, stack, calls, "{}:{}".format(*audio_address), agi)
-        parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
+        providers.warming.begin()
         log.info("agent.ready", extra={"parts": parts, "agi_port": agi.port, "audio_port": media.port})
         yield Agent(
             settings=settings,
@@ -198,6 +305,7 @@ async def open_agent(
             media=media,
             monitor=monitor,
             parts=parts,
+            breakers=providers.breakers,
         )
 
 
@@ -238,33 +346,174 @@ async def _checkpoints(
     settings: Settings, redis: Redis | None, stack: AsyncExitStack
 ) -> tuple[BaseCheckpointSaver[Any], str]:
     """Where calls are kept, and how that is called."""
+    ring = settings.privacy.ring()
+    serde = sealed(ring) if ring is not None else None
     if redis is None:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        return await stack.enter_async_context(open_checkpoints(path)), path
+        return await stack.enter_async_context(open_checkpoints(path, serde)), path
     form = settings.checkpoints.redis
-    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl)
+    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
 
 
-def _voice(settings: Settings) -> TextToSpeech:
-    voice: type[EspeakTts] = load("espeak")
-    return voice(settings.speech.voice, settings.speech.words_per_minute)
+async def _traces(settings: Settings, stack: AsyncExitStack) -> list[Journal]:
+    """What makes traces of calls; nothing without a collector."""
+    given = settings.tracing
+    if not given.exporter_otlp_endpoint:
+        return []
+    try:
+        tracing = import_module("app.tracing")
+    except ModuleNotFoundError as exc:
+        raise SettingsInvalid(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT: traces need the Python package {exc.name!r}, which is not "
+            "installed; pip install '.[traces]' brings it"
+        ) from exc
+    opened = tracing.open_traces(given.exporter_otlp_endpoint, given.headers(), given.service_name)
+    return [await stack.enter_async_context(opened)]
 
 
-async def _ears(settings: Settings, stack: AsyncExitStack) -> SpeechToText:
-    """Groq's with a key, else Whisper here with a model, else the closed list."""
-    groq = settings.groq
+@asynccontextmanager
+async def open_voices(settings: Settings) -> AsyncIterator[Voices]:
+    """The voices alone, for the commands about them."""
+    async with AsyncExitStack() as stack:
+        redis = await _redis(settings, stack)
+        yield await _voices(settings, Breakers(), nobody, redis, stack)
+
+
+async def _voices(
+    settings: Settings, breakers: Breakers, tell: Tell, redis: Redis | None, stack: AsyncExitStack
+) -> Voices:
+    """Those that have a key, in the order that is set; espeak-ng needs none.
+
+    Raises :class:`audio.providers.ProviderUnavailable` when there is none at all.
+    """
+    local = _local_voice(settings)
+    ruler = CharacterRuler() if local is None else AlignedRuler(local)
+    fixed = await asyncio.to_thread(fixed_sentences)
+    sounds = _sounds(settings, redis)
+    cloud: CloudVoice
+    chain: list[TextToSpeech] = []
+    kept: list[CachedVoice] = []
+    warm: dict[str, Callable[[], Awaitable[None]]] = {}
+    for name in settings.voices.order.split(","):
+        match name:
+            case "elevenlabs" if settings.elevenlabs.api_key.get_secret_value():
+                cloud, sound = _elevenlabs(settings)
+            case "azure" if settings.azure.speech_key.get_secret_value():
+                cloud, sound = _azure(settings)
+            case "espeak" if local is not None:
+                chain.append(local)
+                continue
+            case _:
+                continue
+        stack.push_async_callback(cloud.close)
+        warm[cloud.name] = cloud.warm
+        guarded = GuardedVoice(cloud, breakers.of(cloud.name), ruler, tell)
+        kept.append(CachedVoice(guarded, sounds, frozenset(fixed), sound))
+        chain.append(kept[-1])
+    if not chain:
+        raise ProviderUnavailable(
+            "no voice: give ELEVENLABS_API_KEY or AZURE_SPEECH_KEY, or install espeak-ng (the extra 'local')"
+        )
+    voice = chain[0] if chain == [local] else FallbackVoice(chain, ruler, tell)
+    return Voices(voice, tuple(kept), fixed, "" if local is None or local not in chain else local.name, warm)
+
+
+def _local_voice(settings: Settings) -> "EspeakTts | None":
+    """espeak-ng, which measures the others too; None where it is not installed and not the only one."""
+    try:
+        voice: type[EspeakTts] = load("espeak")
+        return voice(settings.speech.voice, settings.speech.words_per_minute)
+    except ProviderUnavailable:
+        if settings.elevenlabs.api_key.get_secret_value() or settings.azure.speech_key.get_secret_value():
+            log.warning("voice.no_last_resort", extra={"missing": "espeak-ng", "extra": "local"})
+            return None
+        raise
+
+
+def _elevenlabs(settings: Settings) -> "tuple[ElevenLabsTts, str]":
+    """The voice, and what changes its sound besides its name."""
+    module = import_module("audio.providers.elevenlabs_tts")
+    voice: type[ElevenLabsTts] = load("elevenlabs")
+    given = settings.elevenlabs
+    options = module.ElevenLabsOptions(
+        given.model,
+        module.SoundFormat(given.sound_format),
+        keeps_nothing=given.zero_retention,
+        bounds=_bounds(settings),
+    )
+    theirs = module.EU_ADDRESS if given.eu_residency else module.ADDRESS
+    address = given.base_url or theirs
+    return voice(given.api_key.get_secret_value(), given.voice_id, address, options), given.sound_format
+
+
+def _azure(settings: Settings) -> "tuple[AzureTts, str]":
+    voice: type[AzureTts] = load("azure")
+    given = settings.azure
+    key = given.speech_key.get_secret_value()
+    made = voice(key, given.speech_region, given.speech_endpoint, given.voice_name, _bounds(settings))
+    return made, ""
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(settings.voices.first_audio_ms, settings.voices.gap_ms)
+
+
+def _sounds(settings: Settings, redis: Redis | None) -> SoundCache:
+    """Where fixed lines are kept: in the data folder, then in Redis when there is one."""
+    layers: list[SoundCache] = []
+    if settings.voices.cache_mb:
+        folder = settings.application.data_folder / "sounds"
+        layers.append(DiskSounds(folder, settings.voices.cache_mb * 1_000_000))
+    if redis is not None:
+        layers.append(RedisSounds(redis))
+    return LayeredSounds(*layers)
+
+
+async def _ears(settings: Settings, providers: Providers, stack: AsyncExitStack) -> SpeechToText:
+    """Groq's with a key, then Whisper here with a model; the closed list alone, or behind them if wanted."""
+    chain: list[SpeechToText] = []
+    groq, whisper, hearing = settings.groq, settings.whisper, settings.hearing
     if key := groq.api_key.get_secret_value():
         hosted: type[GroqStt] = load("groq")
-        ears = hosted(key, groq.base_url, groq.stt_model, groq.stt_timeout_ms)
-        stack.push_async_callback(ears.close)
-        return ears
-    if settings.whisper.model:
+        cloud = hosted(key, groq.base_url, groq.stt_model, groq.stt_timeout_ms)
+        stack.push_async_callback(cloud.close)
+        providers.warming.add(cloud.name, cloud.warm)
+        chain.append(cloud)
+    if whisper.model:
         local: type[WhisperStt] = load("whisper")
-        return await local.of(settings.whisper.model)
-    listed: type[ClosedSetStt] = load("closed-set")
-    speaker: type[EspeakTts] = load("espeak")
-    return await listed.of(known_lines(settings), speaker(REHEARSAL_VOICE))
+        here = await local.of(whisper.model, threads=whisper.threads, parallel=whisper.parallel)
+        stack.push_async_callback(here.close)
+        chain.append(here)
+    if not chain or hearing.closed_set:
+        listed: type[ClosedSetStt] = load("closed-set")
+        speaker: type[EspeakTts] = load("espeak")
+        chain.append(await listed.of(known_lines(settings), speaker(REHEARSAL_VOICE)))
+    if len(chain) == 1 and not key:
+        return chain[0]  # nothing to switch to, and nobody to be protected from
+    return FallbackEars(
+        chain,
+        providers.breakers,
+        budget_ms=hearing.budget_ms,
+        hedge_ms=hearing.hedge_ms,
+        tell=providers.tell,
+    )
+
+
+async def _model(settings: Settings, providers: Providers, stack: AsyncExitStack) -> LanguageModel | None:
+    """Groq's, one behind the other, with a key; else none."""
+    groq = settings.groq
+    key = groq.api_key.get_secret_value()
+    names = list(dict.fromkeys(filter(None, (groq.llm_model, groq.llm_fallback_model))))
+    if not key or not groq.llm_model:
+        return None
+    # Imported when chosen, and in a thread: langchain-groq takes seconds.
+    hosted: type[GroqModel] = (await asyncio.to_thread(import_module, "knowledge.llm_groq")).GroqModel
+    models = [hosted(key, groq.base_url, name, providers.tell) for name in names]
+    for model in models:
+        stack.push_async_callback(model.close)
+        providers.warming.add(model.name, model.warm)
+    return FallbackModel(models, providers.breakers, tell=providers.tell)
 
 
 def known_lines(settings: Settings) -> list[str]:
@@ -279,11 +528,14 @@ def known_lines(settings: Settings) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-async def _backoffice(settings: Settings, stack: AsyncExitStack) -> Backoffice:
+async def _backoffice(settings: Settings, providers: Providers, stack: AsyncExitStack) -> Backoffice:
     insurance = settings.insurance
     if insurance.api_base_url:
         remote = HttpBackoffice(
-            insurance.api_base_url, insurance.api_key.get_secret_value(), insurance.api_timeout_ms
+            insurance.api_base_url,
+            insurance.api_key.get_secret_value(),
+            insurance.api_timeout_ms,
+            breaker=providers.breakers.of("back office"),
         )
         stack.push_async_callback(remote.close)
         return remote
@@ -306,7 +558,23 @@ def open_knowledge(settings: Settings) -> QdrantRetriever:
     knowledge = settings.knowledge
     host = knowledge.host if "://" in knowledge.host else f"http://{knowledge.host}"
     location = f"{host}:{knowledge.port}" if knowledge.host else ":memory:"
-    return QdrantRetriever.open(location, api_key=knowledge.api_key.get_secret_value())
+    return QdrantRetriever.open(
+        location,
+        api_key=knowledge.api_key.get_secret_value(),
+        dense=_embeddings(settings),
+        collection=knowledge.collection_name,
+    )
+
+
+def _embeddings(settings: Settings) -> Embeddings | None:
+    """The dense side of the search; None, and a warning, when it is wanted and cannot be had."""
+    if not settings.embeddings.model:
+        return None
+    try:
+        return load_embeddings(settings.embeddings.model)
+    except EmbeddingsUnavailable as exc:
+        log.warning("knowledge.words_alone", extra={"reason": str(exc)})
+        return None
 
 
 def _identity_key(settings: Settings) -> bytes:

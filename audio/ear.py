@@ -3,29 +3,38 @@
 It joins three things: a stream of the voice detector, the turn detector, and the recent sound. The turn
 detector thinks in times only, so the ear's one rule is that times and sound never part: every byte
 that comes in, and every gap that is told, moves the clock by exactly its length and is kept as sound, until
-the turn detector needs it no longer. A position in milliseconds is then a place in the buffer.
+the turn detector needs it no longer. A position in milliseconds is then a place in the buffer. The voice
+detector may judge a window a few milliseconds after its last byte came, together with other calls': the sound
+is kept until then, and what follows from it is told in order (``Ear.tell``), at the positions it has.
 
 Kept are the look-back while nobody speaks, and the turn while somebody does, which
 ``TurnTiming.max_utterance_ms`` ends: at most half a megabyte, and normally 20 kB.
 
-Not thread-safe: for the event loop's thread. It runs the voice detector inline, 0.1 ms per 32 ms of sound.
+Not thread-safe: for the event loop's thread. On its way in, a frame is appended to two buffers and nothing
+else is done to it.
 """
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from audio.endpointing import EarEvent, Expecting, TurnBounds, TurnDetector, TurnEnded, TurnTiming, Utterance
 from audio.pcm import BYTES_PER_MS
-from audio.vad import WINDOW_MS, VoiceStream
+from audio.vad import VoiceDetector
 
 _TRIM_BYTES = 1000 * BYTES_PER_MS
 """Old sound is let go of by the second: cutting at every frame would cost more than it frees."""
+
+Memory = TypeVar("Memory")
 
 
 class Ear:
     """What one call's caller says; see the module."""
 
-    def __init__(self, stream: VoiceStream, timing: TurnTiming, window_ms: int = WINDOW_MS) -> None:
-        """``window_ms`` is how much sound each probability of ``stream`` stands for."""
-        self._stream = stream
-        self._window_ms = window_ms
+    def __init__(self, detector: VoiceDetector[Memory], timing: TurnTiming) -> None:
+        self.tell: Callable[[EarEvent], None] = _nobody
+        """Is told each event, in order: while sound is heard, while time passes, or when it was judged."""
+        self._stream = detector.open(self._judged)
+        self._window_ms = detector.window_ms
         self._detector = TurnDetector(timing)
         self._sound = bytearray()
         self._sound_from = 0  # position of the first byte of _sound, in bytes since the line began
@@ -50,43 +59,38 @@ class Ear:
         """What the agent has just asked for; decides how long a pause ends the caller's turn."""
         self._detector.expect(expecting)
 
-    def hear(self, frame: bytes) -> list[EarEvent]:
+    def hear(self, frame: bytes) -> None:
         """The caller's sound, of any length, even cut within a sample (signed 16-bit mono, 8 kHz)."""
         if self._half_sample or len(frame) % 2:
             frame = self._half_sample + frame
             self._half_sample = frame[len(frame) // 2 * 2 :]
             frame = frame[: len(frame) // 2 * 2]
         if not frame:
-            return []
+            return
         self._in_gap = False
         self._sound += frame
-        events: list[EarEvent] = []
-        for probability in self._stream.hear(frame):
-            events += self._tell(self._window_ms, probability)
-        self._trim()
-        return events
+        self._stream.hear(frame)
 
-    def pass_time(self, ms: int) -> list[EarEvent]:
+    def pass_time(self, ms: int) -> None:
         """``ms`` went by in which nothing came: a telephone may send nothing while its owner is silent."""
-        events: list[EarEvent] = []
         if not self._in_gap:
             self._in_gap = True
             self._stream.reset()  # sound after the gap does not follow on sound before it
             # What waited for the rest of a window will not be judged; it still took its time.
             waiting_ms = (self._sound_from + len(self._sound)) / BYTES_PER_MS - self._detector.now_ms
-            events += self._tell(waiting_ms, 0.0)
+            self._learn(waiting_ms, 0.0)
         for start_ms in range(0, ms, self._window_ms):
             piece_ms = min(self._window_ms, ms - start_ms)
             self._sound += bytes(piece_ms * BYTES_PER_MS)
-            events += self._tell(piece_ms, 0.0)
-            self._trim()
-        return events
+            self._learn(piece_ms, 0.0)
 
-    def _tell(self, duration_ms: float, probability: float) -> list[EarEvent]:
-        return [
-            self._with_sound(event) if isinstance(event, TurnBounds) else event
-            for event in self._detector.hear(duration_ms, probability)
-        ]
+    def _judged(self, probability: float) -> None:
+        self._learn(self._window_ms, probability)
+
+    def _learn(self, duration_ms: float, probability: float) -> None:
+        for event in self._detector.hear(duration_ms, probability):
+            self.tell(self._with_sound(event) if isinstance(event, TurnBounds) else event)
+        self._trim()
 
     def _with_sound(self, turn: TurnBounds) -> TurnEnded:
         first = turn.started_ms * BYTES_PER_MS - self._sound_from
@@ -99,3 +103,7 @@ class Ear:
         if excess >= _TRIM_BYTES:
             del self._sound[:excess]
             self._sound_from += excess
+
+
+def _nobody(_: EarEvent) -> None:
+    """Nobody listens yet."""

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from audio.endpointing import Expecting, Utterance
 from audio.stt import SpeechToText, SttFailed, Transcript
 from memory.breaker import Attempt, Breakers, Fault
-from memory.provider_news import Answered, Failed, Stage, Switched, Tell, Why, nobody
+from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, Tell, Why, nobody
 
-BUDGET_MS = 2500
-"""A caller is spoken to within 3 s of his last word; the rest of the turn needs its share of them."""
+BUDGET_MS = 3500
+"""The caller hears a filler meanwhile; longer than that he is better off with people."""
 
 HEDGE_MS = 900
 """Three times the median of the cloud ear; about one utterance in twenty takes longer."""
@@ -124,6 +124,7 @@ class _Race:
         if self._reserve is not None:
             return self._reserve
         self._switched("")
+        self._tell(Exhausted(Stage.STT))
         raise self._failure() from self._last
 
     def stop(self) -> None:

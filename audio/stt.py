@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audio.endpointing import Expecting, Utterance
-from memory.breaker import Fault
+from memory.breaker import ProviderFailed
 
 
-class SttFailed(Exception):
+class SttFailed(ProviderFailed):
     """The speech-to-text service could not answer (outage, time-out, refusal).
 
     Raised by adapters only, with the cause chained. Not for speech that could not be
-    understood: that is a :class:`Transcript` without words. ``fault`` is what its breaker is told.
+    understood: that is a :class:`Transcript` without words.
     """
-
-    def __init__(self, message: str, fault: Fault | None = None) -> None:
-        super().__init__(message)
-        self.fault = fault or Fault(reason=type(self).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,18 @@ from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import Final, Protocol
 
+from memory.breaker import Fault, ProviderFailed
 
-class TtsFailed(Exception):
+
+class TtsFailed(ProviderFailed):
     """The voice could not speak (outage, time-out, refusal), before or within a sentence.
 
-    Raised by adapters only, with the cause chained.
+    Raised with the cause chained; ``slow`` when it was given up because it took too long.
     """
+
+    def __init__(self, message: str, fault: Fault | None = None, *, slow: bool = False) -> None:
+        super().__init__(message, fault)
+        self.slow = slow
 
 
 class Pace(StrEnum):

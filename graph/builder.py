@@ -16,7 +16,7 @@ ever an end state.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Protocol
@@ -29,11 +29,13 @@ from langgraph.graph import END, START, StateGraph
 from graph import routing
 from graph.reply import Manner, NodeRan, Say
 from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser, running, sure
-from graph.state import CallState, CallUpdate, SpokenTo, TurnInput
+from graph.state import CallState, CallUpdate, Spoken, SpokenTo, TurnInput
+from knowledge.answer_writer import AnswerWriter
 from knowledge.intents import IntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
 from nodes.authenticate import Authenticate
+from nodes.care import ACTS, Care
 from nodes.claims import Claims
 from nodes.classify import Classify
 from nodes.contract import Contract
@@ -79,6 +81,10 @@ class Services:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     """With its time zone; tests and replays fix it."""
 
+    def answer_writer(self) -> AnswerWriter | None:
+        """Who words answers from passages; None without a model."""
+        return None if self.model is None else AnswerWriter(self.model, load("faq").system)
+
     def people_away(self) -> bool:
         """Whether nobody is there to be passed on to."""
         return not self.hours.is_open(self.now())
@@ -87,17 +93,18 @@ class Services:
 def personal_skills(services: Services) -> tuple[PersonalSkill, ...]:
     """Skills that answer only to an identified caller; they leave by saying, asking or handing over."""
     return (
-        Contract(services.backoffice),
-        Claims(services.backoffice),
+        Contract(services.backoffice, services.today),
+        Claims(services.backoffice, services.today),
     )
 
 
 def open_skills(services: Services) -> tuple[Skill, ...]:
     """Skills that answer to anybody."""
     return (
-        Faq(services.retriever),
+        Faq(services.retriever, services.answer_writer()),
         Transfer(services.call_backs, services.hours, services.now),
         Goodbye(),
+        Care(),
     )
 
 
@@ -113,19 +120,17 @@ def build_graph(services: Services) -> CallGraph:
     _refuse_duplicates([skill.intent for skill in menu])
     personal_names = [skill.name for skill in personal]
     open_names = [skill.name for skill in open_]
-    classify = Classify(services.classifier, services.retriever, menu, frozenset(personal_names))
+    classify = Classify(services.classifier, services.retriever, menu, frozenset(personal_names), ACTS)
 
     graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
 
     def speaking(name: str, station: Station) -> Node:
         return _speaking(name, station, services.people_away)
 
-    def add(name: str, node: Node, *leads_to: str) -> None:
+    def add(name: str, node: Node, *leads_to: str, behind_gate: Sequence[str] = ()) -> None:
         graph.add_node(name, node)
-        if leads_to == (END,):
-            graph.add_edge(name, END)
-        else:
-            graph.add_conditional_edges(name, _inline(routing.leaving(name, leads_to)), list(leads_to))
+        router = routing.leaving(name, leads_to, behind_gate)
+        graph.add_conditional_edges(name, _inline(router), list(leads_to))
 
     graph.add_conditional_edges(
         START, _inline(routing.entry), ["greet", "classify", "repair", "transfer", "goodbye"]
@@ -133,10 +138,12 @@ def build_graph(services: Services) -> CallGraph:
     add("greet", speaking("greet", Greet()), "classify", END)
     add("classify", _sorting(classify), "greet", "authenticate", *open_names, "repair")
     add("authenticate", speaking("authenticate", authenticate), *personal_names, "transfer", END)
+    takes_up = ["authenticate", *open_names, END]  # the second request of one breath
     for private in personal:
-        add(private.name, speaking(private.name, _identified(private, services.gate)), "transfer", END)
+        node = speaking(private.name, _identified(private, services.gate))
+        add(private.name, node, *takes_up, behind_gate=personal_names)
     for skill in open_:
-        add(skill.name, speaking(skill.name, skill), END)
+        add(skill.name, speaking(skill.name, skill), *takes_up, behind_gate=personal_names)
     add("repair", speaking("repair", Repair()), "transfer", "goodbye", END)
     return graph
 
@@ -175,10 +182,12 @@ def _speaking(name: str, station: Station, people_away: Callable[[], bool]) -> N
     async def run(state: CallState) -> CallUpdate:
         started = time.perf_counter()
         said: list[AIMessage] = []
+        whole: list[list[str]] = []
 
         def speak(line: Line) -> None:
             message = AIMessage(line.text, id=uuid4().hex, name=name, additional_kwargs={"key": line.key})
             said.append(message)
+            whole.append([line.key, line.text])
             _tell(Say(line.key, line.text, line.interruptible, str(message.id)))
 
         told: CallState = {**state, "people_away": people_away()}
@@ -191,10 +200,17 @@ def _speaking(name: str, station: Station, people_away: Callable[[], bool]) -> N
             _tell(NodeRan(name, (time.perf_counter() - started) * 1000))
             if not update.get("goto"):
                 await sure()
-        closed: CallUpdate = {"goto": "", "awaiting": None, "ended": "", "handover": None}
-        return {**closed, **update, "messages": list(said)}
+        closed: CallUpdate = {"goto": "", "awaiting": None, "ended": "", "handover": None, "taken_up": ""}
+        return {**closed, **update, "messages": list(said), "spoken": _spoken(state, whole)}
 
     return run
+
+
+def _spoken(state: CallState, lines: list[list[str]]) -> Spoken:
+    """All that was said in this turn so far, by whichever node, and ``lines``."""
+    turn = next((str(message.id) for message in reversed(state["messages"]) if message.type == "human"), "")
+    before = state.get("spoken")
+    return Spoken(turn=turn, lines=[*(before["lines"] if before and before["turn"] == turn else []), *lines])
 
 
 def _identified(skill: PersonalSkill, gate: Gate) -> Station:

@@ -4,11 +4,11 @@ Nodes name the next node in ``goto``; what they may name is checked here against
 drawn. Personal skills are behind ``authenticate`` and nowhere else: no other router can name them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from langgraph.graph import END
 
-from graph.skill import caller_turn, has_taken_a_turn, heard_as
+from graph.skill import LAST_TURN, MAX_TURNS, caller_turn, has_taken_a_turn, heard_as, turns_taken
 from graph.state import CallState
 
 
@@ -24,13 +24,16 @@ def entry(state: CallState) -> str:
     """
     if not state.get("greeted"):
         return "greet"
+    taken = turns_taken(state)
+    if taken >= LAST_TURN:
+        return "goodbye"
     match heard_as(state):
         case "resumed":
             return _where_it_broke_off(state)
         case "not_reached":
             return "transfer"
     caller = caller_turn(state)
-    if caller is None or caller.quiet:
+    if caller is None or caller.quiet or taken == MAX_TURNS:
         return "repair"
     return "classify"
 
@@ -47,11 +50,18 @@ def _where_it_broke_off(state: CallState) -> str:
             return "repair"
 
 
-def leaving(node: str, successors: Sequence[str]) -> Callable[[CallState], str]:
-    """The router behind ``node``: where ``goto`` says, if an edge leads there; without it the turn ends."""
+def leaving(
+    node: str, successors: Sequence[str], behind_gate: Collection[str] = ()
+) -> Callable[[CallState], str]:
+    """The router behind ``node``: where ``goto`` says, if an edge leads there; without it the turn ends.
+
+    What lies ``behind_gate`` is reached through ``authenticate``, whoever names it.
+    """
 
     def follow(state: CallState) -> str:
         target = state.get("goto") or END
+        if target in behind_gate:
+            target = "authenticate"
         if target not in successors:
             raise WrongTurn(f"{node} named {target!r}; it can only lead to {', '.join(successors)}")
         return target

@@ -13,6 +13,7 @@ may read and prepare whatever it likes; before anything that outlives the turn o
 gives back (an appointment written down, a failed attempt counted) it waits with :func:`sure`.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,20 @@ from tools.identity import Identity
 
 HUMAN_KEY = "0"
 """Zero is a human, always (accessibility: promised to callers who cannot or will not speak)."""
+
+MAX_TURNS = 80
+"""A caller who has had so many turns and is still there is better off with people (10 to 20 minutes)."""
+
+LAST_TURN = 100
+"""What is left to arrange with people, a call-back for one, fits in between; then the call ends."""
+
+_QUESTION = re.compile(r"[^.!?…]+\?.*", re.DOTALL)
+"""A question, and what was said behind it to help (« Vous pouvez aussi dire : le dernier. »)."""
+
+_CHANGES_HIS_MIND = re.compile(
+    r"\b(?:en fait|finalement|plut[oô]t|laissez tomber|laisse tomber|tant pis|oubliez|juste|non)\b",
+    re.IGNORECASE,
+)
 
 _NOT_THE_CALLERS = frozenset({"begins", "resumed", "not_reached"})
 """What ``heard`` says of a turn in which the line has something to tell, not the caller."""
@@ -177,19 +192,65 @@ def open_question(state: CallState, by: str) -> str:
     return awaiting["what"] if awaiting and awaiting["by"] == by else ""
 
 
+def is_new_request(state: CallState, caller: Caller) -> bool:
+    """Whether these very words made the pending request: the caller did not answer, he asks for something."""
+    return bool(caller.text) and state.get("request", "") == caller.text
+
+
+def asked(state: CallState) -> str:
+    """The words that an open skill answers: the request that is taken up, or what the caller just said."""
+    caller = caller_turn(state)
+    return state.get("taken_up", "") or (caller.text if caller is not None else "")
+
+
+def turns_taken(state: CallState) -> int:
+    """How often the caller has had his turn, silence included; bounds every call."""
+    return sum(_heard(message) not in _NOT_THE_CALLERS for message in _turns(state))
+
+
+def last_question(state: CallState) -> str:
+    """What the agent asked last, of what the caller has heard; empty when he has heard no question."""
+    for message in reversed(state.get("messages", [])):
+        found = _QUESTION.search(str(message.text)) if message.type == "ai" else None
+        if found:
+            return found[0].strip()
+    return ""
+
+
 def request_served(state: CallState, speak: Speak, by: str) -> CallUpdate:
-    """A request was answered: ask once in the call whether there is more, and wait for it."""
+    """A request was answered: take up the next one of the same breath, or ask whether there is more.
+
+    A general question in the middle of an identification leaves the identification where it was.
+    """
     answered = state.get("answered", 0)
-    if not answered:
-        speak(load("common").say("anything_else"))
-    return {
-        "answered": answered + 1,
-        "misses": 0,
-        "topic": by,
-        "pending": "",
-        "request": "",
-        "awaiting": question("goodbye", "more", "open"),
-    }
+    served: CallUpdate = {"answered": answered + 1, "misses": 0, "topic": by}
+    if state.get("queued"):
+        following, *later = state["queued"]
+        speak(load("common").say("next_request"))
+        return {
+            **served,
+            "queued": later,
+            "goto": following["node"],
+            "pending": following["node"],
+            "request": following["said"],
+            "taken_up": following["said"],
+            "act": following["act"],
+        }
+    awaiting, question_again = state.get("awaiting"), last_question(state)
+    if _was_a_parenthesis(state, by) and question_again:
+        again = question_again[0].lower() + question_again[1:]
+        speak(load("common").say("back_to", question=again))
+        return {"misses": 0, "awaiting": awaiting}
+    speak(load("common").say("more" if answered else "anything_else", nth=answered - 1))
+    return {**served, "pending": "", "request": "", "awaiting": question("goodbye", "more", "open")}
+
+
+def _was_a_parenthesis(state: CallState, by: str) -> bool:
+    """Whether the caller, while he was being identified for something else, asked something in between."""
+    awaiting, caller = state.get("awaiting"), caller_turn(state)
+    if awaiting is None or awaiting["by"] != "authenticate" or by == state.get("pending"):
+        return False
+    return bool(state.get("pending")) and caller is not None and not _CHANGES_HIS_MIND.search(caller.text)
 
 
 def offer_adviser(

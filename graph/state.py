@@ -14,7 +14,22 @@ from typing_extensions import TypedDict  # pydantic asks for this one before 3.1
 Form = Literal["open", "yes_no", "choice", "number", "date"]
 
 TransferReason = Literal[
-    "asked", "not_understood", "not_identified", "adviser_needed", "unavailable", "unknown", "operator"
+    "asked",
+    "not_understood",
+    "not_identified",
+    "adviser_needed",
+    "unavailable",
+    "unknown",
+    "third_party",
+    "bereavement",
+    "distress",
+    "emergency",
+    "complaint",
+    "declare",
+    "language",
+    "insult",
+    "too_long",
+    "operator",
 ]
 
 
@@ -38,6 +53,15 @@ class Request(TypedDict):
     """His words for it."""
     act: str
     """One of :class:`knowledge.acts.Act`, or empty."""
+
+
+class Spoken(TypedDict):
+    """What the agent said in one turn, whole, though the history keeps only what was heard of it."""
+
+    turn: str
+    """The message of the caller that it answers, by its id."""
+    lines: list[list[str]]
+    """Key and text of each line."""
 
 
 class Handover(TypedDict):
@@ -81,8 +105,16 @@ class CallState(TurnInput, total=False):
     """Sealed proof of identity; only ``tools.gate`` makes and opens it."""
     given_number: str
     """The customer, contract or claim number given and not yet proven."""
+    tried_number: str
+    """The number of the attempt that was refused last: the caller may correct only the date."""
+    given_birth_date: str
+    """A birth date given before the number, as ``YYYY-MM-DD``; never said again."""
     refusals: int
-    """Pairs of number and birth date that did not match, in this call."""
+    """Items that did not match, in this call: pairs of number and birth date, third items."""
+    wants_level: int
+    """The level of proof that the pending request needs, when the identity has a lower one."""
+    for_another: Literal["", "third_party", "bereavement"]
+    """The caller speaks for somebody else, or of somebody who died: nobody is identified any more."""
 
     # what about
     pending: str
@@ -93,6 +125,16 @@ class CallState(TurnInput, total=False):
     """What the caller's words of this turn do (:class:`knowledge.acts.Act`); empty when nothing special."""
     queued: list[Request]
     """Requests that wait until the one before them is served: « mon contrat, et aussi vos horaires »."""
+    taken_up: str
+    """The caller's words that the node of this moment answers, when they are not his last ones."""
+    about: str
+    """Number of the contract that was spoken of last: « et les bénéficiaires ? » is about it."""
+    about_claim: str
+    """Number of the claim that was spoken of last."""
+    spoken: Spoken
+    """The agent's last turn, for « vous pouvez répéter ? »."""
+    insults: int
+    """Turns in which the caller insulted; the second ends in people's hands."""
     topic: str
     """The node that served the caller last; tells people what the call was about."""
 

@@ -11,10 +11,12 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from memory.breaker import ProviderFailed
+
 Form = TypeVar("Form", bound=BaseModel)
 
 
-class LlmFailed(Exception):
+class LlmFailed(ProviderFailed):
     """The model gave nothing usable in time: away, refused, too slow, or not in the form asked for.
 
     The message says which model and why, for the log; it never holds the model's or the caller's words.

@@ -19,7 +19,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2s
 from pathlib import Path
 from threading import Lock
@@ -32,23 +32,25 @@ from langchain_qdrant import QdrantVectorStore, RetrievalMode
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
+from knowledge.embeddings import DIMENSIONS
 from knowledge.french import content_stems
 from knowledge.relevance import Relevance
 from knowledge.retriever import KnowledgeUnavailable, Passage, rank
 from knowledge.sparse import FrenchBm25
 
 COLLECTION = "insurance_knowledge"
+"""The customary name; QDRANT_COLLECTION_NAME gives another."""
 IN_MEMORY = ":memory:"
 SPARSE_VECTOR = "sparse"
 DENSE_VECTOR = "dense"
-DENSE_DIMENSIONS = 512
+DENSE_DIMENSIONS = DIMENSIONS
 """Room kept for distiluse-base-multilingual-cased-v1, so that adding it later needs no new collection."""
 SERVER_TIMEOUT_S = 2
 """Someone waits on the line: a server that takes longer is as good as away."""
 COSINE_OF_NOTHING = 0.35
 COSINE_OF_SAME = 0.85
 """Cosines read as likeness 0 and 1, linear between: an estimate for distiluse, not yet measured."""
-_CANDIDATES = 32
+_CANDIDATES = 64
 _BATCH = 64
 
 # One for the process, not for an instance: two instances may share the in-process engine's globals,
@@ -70,17 +72,27 @@ class IndexReport:
     updated: int
     removed: int
     unchanged: int
+    changes: tuple[str, ...] = field(default=(), compare=False)
+    """What changed, one line each: ``+ sinistres.md: Quel est le délai ?``; ``~`` updated, ``-`` removed."""
 
 
 class QdrantRetriever:
     """A :class:`knowledge.retriever.Retriever` over one Qdrant collection. One instance per process."""
 
-    def __init__(self, client: QdrantClient, *, embedded: bool, dense: Embeddings | None = None) -> None:
-        """Use ``client`` (see :meth:`open`), creating the collection when it is not there.
+    def __init__(
+        self,
+        client: QdrantClient,
+        *,
+        embedded: bool,
+        dense: Embeddings | None = None,
+        collection: str = COLLECTION,
+    ) -> None:
+        """Use ``client`` (see :meth:`open`), creating ``collection`` when it is not there.
 
         Blocks. Raises :class:`KnowledgeUnavailable`.
         """
         self._client = client
+        self._collection = collection
         self._dense = dense
         self._exclusive: AbstractContextManager[object] = _EMBEDDED if embedded else nullcontext()
         self._sparse = FrenchBm25()
@@ -93,7 +105,12 @@ class QdrantRetriever:
 
     @classmethod
     def open(
-        cls, location: str = IN_MEMORY, *, api_key: str = "", dense: Embeddings | None = None
+        cls,
+        location: str = IN_MEMORY,
+        *,
+        api_key: str = "",
+        dense: Embeddings | None = None,
+        collection: str = COLLECTION,
     ) -> "QdrantRetriever":
         """Open ``location``: ``":memory:"``, a server's ``http(s)://`` address, or a folder, made if missing.
 
@@ -103,7 +120,7 @@ class QdrantRetriever:
         embedded = not location.startswith(("http://", "https://"))
         client = _embedded(location) if embedded else _server(location, api_key)
         try:
-            return cls(client, embedded=embedded, dense=dense)
+            return cls(client, embedded=embedded, dense=dense, collection=collection)
         except KnowledgeUnavailable:
             client.close()
             raise
@@ -125,6 +142,7 @@ class QdrantRetriever:
             twice = next(one for one in wanted if sum(one.id == other.id for other in wanted) > 1)
             raise ValueError(f"{twice.source}: two passages have the same id: {twice.question}")
         stored = self._stored_hashes()
+        names = self._stored_names()
         changed = [one for one in wanted if stored.get(one.id) != hashes[one.id]]
         gone = [point for point in stored if point not in hashes]
         done = len(wanted) - len(changed)
@@ -140,10 +158,16 @@ class QdrantRetriever:
                 progress(done, len(wanted))
         if gone:
             with self._using("write to the knowledge base"):
-                self._client.delete(COLLECTION, points_selector=models.PointIdsList(points=gone), wait=True)
+                self._client.delete(
+                    self._collection, points_selector=models.PointIdsList(points=gone), wait=True
+                )
         self._known = self._read_all()
         updated = sum(one.id in stored for one in changed)
-        return IndexReport(len(changed) - updated, updated, len(gone), len(wanted) - len(changed))
+        changes = [f"{'~' if one.id in stored else '+'} {_name(one)}" for one in changed]
+        changes += [f"- {names.get(str(point), 'a point of somebody else')}" for point in gone]
+        return IndexReport(
+            len(changed) - updated, updated, len(gone), len(wanted) - len(changed), tuple(changes)
+        )
 
     def close(self) -> None:
         """Give the folder or the connections back. A search after that raises KnowledgeUnavailable."""
@@ -177,9 +201,9 @@ class QdrantRetriever:
 
     def _prepare_collection(self) -> None:
         dimensions = DENSE_DIMENSIONS if self._dense is None else len(self._dense.embed_query("bonjour"))
-        if not self._client.collection_exists(COLLECTION):
+        if not self._client.collection_exists(self._collection):
             self._client.create_collection(
-                COLLECTION,
+                self._collection,
                 vectors_config={
                     DENSE_VECTOR: models.VectorParams(size=dimensions, distance=models.Distance.COSINE)
                 },
@@ -188,20 +212,20 @@ class QdrantRetriever:
                 },
             )
             return
-        params = self._client.get_collection(COLLECTION).config.params
+        params = self._client.get_collection(self._collection).config.params
         room = params.vectors.get(DENSE_VECTOR) if isinstance(params.vectors, dict) else None
         if SPARSE_VECTOR not in (params.sparse_vectors or {}) or (
             self._dense is not None and (room is None or room.size != dimensions)
         ):
             raise KnowledgeUnavailable(
-                f"the Qdrant collection {COLLECTION} was made for other vectors: "
+                f"the Qdrant collection {self._collection} was made for other vectors: "
                 f"delete it and index again (wanted: {SPARSE_VECTOR}, {DENSE_VECTOR} of {dimensions})"
             )
 
     def _store(self, mode: RetrievalMode) -> QdrantVectorStore:
         return QdrantVectorStore(
             client=self._client,
-            collection_name=COLLECTION,
+            collection_name=self._collection,
             embedding=None if mode is RetrievalMode.SPARSE else self._dense,
             vector_name=DENSE_VECTOR,
             sparse_embedding=None if mode is RetrievalMode.DENSE else self._sparse,
@@ -215,7 +239,7 @@ class QdrantRetriever:
         while True:
             with self._using("read the knowledge base"):
                 points, offset = self._client.scroll(
-                    COLLECTION, limit=256, offset=offset, with_payload=True, with_vectors=False
+                    self._collection, limit=256, offset=offset, with_payload=True, with_vectors=False
                 )
             yield from points
             if offset is None:
@@ -223,6 +247,10 @@ class QdrantRetriever:
 
     def _stored_hashes(self) -> "dict[models.ExtendedPointId, str]":
         return {point.id: str(_metadata(point).get("hash", "")) for point in self._points()}
+
+    def _stored_names(self) -> dict[str, str]:
+        read = (_passage(str(point.id), _metadata(point)) for point in self._points())
+        return {one.id: _name(one) for one in read if one is not None}
 
     def _read_all(self) -> "_Known":
         read = (_passage(str(point.id), _metadata(point)) for point in self._points())
@@ -289,6 +317,11 @@ def _server(address: str, api_key: str) -> QdrantClient:
 def _text(passage: Passage) -> str:
     """What is turned into vectors: the questions first, since dense models read only the beginning."""
     return "\n".join((*passage.wording.questions, passage.wording.body))
+
+
+def _name(passage: Passage) -> str:
+    """A passage for whoever indexes: its file, and its question or how it begins."""
+    return f"{passage.source}: {passage.question or ' '.join(passage.details.split()[:8]) + '…'}"
 
 
 def _fields(passage: Passage) -> dict[str, object]:

@@ -15,18 +15,24 @@ The score mixes the two. A question about something else in familiar words ("com
 assurance auto") loses on both: ``auto`` and ``coûte`` are heavy and missing.
 
 Some questions are near what is known and still have no answer here (prices, other products, legal
-advice). ``unanswerable.txt`` lists them; a question nearer to one of its lines than to any passage
-has all its scores lowered, under the threshold whatever they were.
+advice). Two lists keep them out, and lower scores under the threshold whatever they were:
 
-Before that, a word nobody wrote is read as the nearest one somebody did (``bénéfissiaire``), within
-an edit distance, because transcriptions misspell.
+- ``unanswerable.txt``, whole questions: one nearer to a line of it than to any passage is refused;
+- ``out_of_scope.txt``, expressions (prices, competitors, other branches): a question that holds one can
+  only be answered by a passage that is asked with it.
+
+A question of one content word says little: a passage must be asked in nearly that word alone.
+
+Before that, a word nobody wrote is read as one somebody did, because transcriptions misspell: as one that
+sounds the same (``cinistre``), else as the nearest within an edit distance (``bénéfissiaire``).
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from rapidfuzz import fuzz, process
@@ -35,15 +41,43 @@ from knowledge.french import content_stem, content_stems, content_words, fold, l
 
 UNANSWERABLE_FILE = Path(__file__).parent / "unanswerable.txt"
 """Questions the agent leaves to people; edited by whoever writes the answers."""
+OUT_OF_SCOPE_FILE = Path(__file__).parent / "out_of_scope.txt"
+"""Expressions of what the agent knows nothing about; edited by the same."""
 ANSWER_CREDIT = 0.5
 """What a stem found only in the answer counts, against 1 in the question (tuned, see tests/knowledge)."""
 COVERAGE_SHARE = 0.5
 """Share of coverage in the score; the rest is closeness (tuned)."""
 REFUSED_SHARE = 0.49
 """What is left of the scores of a question that belongs to people: at most 0.49, under the threshold."""
+LONE_WORD_FLOOR = 0.2
+"""Least share of its score that a question of one content word keeps ("vous avez des enfants")."""
+UNKNOWN_WEIGHT = 1.0
+"""What a word that no passage and no list holds weighs, against the rarest known one (tuned)."""
 REPAIR_LIKENESS = 85.0
 """Least likeness (Indel ratio, 0..100) for an unknown word to be read as a known one."""
 _SHORTEST_REPAIRED = 6
+_SHORTEST_HEARD = 5
+_SOUNDS = tuple(
+    (re.compile(pattern), sound)
+    for pattern, sound in (
+        (r"[ae]m(?=[bp])|[ae]n(?![aeiouyn])", "A"),
+        (r"[iy]n(?![aeiouyn])|ain|ein", "I"),
+        (r"eau|au", "o"),
+        (r"ph", "f"),
+        (r"sch|ch|sh", "S"),
+        (r"gn", "N"),
+        (r"h", ""),
+        (r"qu|q|k|c(?![eiyS])", "k"),
+        (r"(?<=[aeiouy])s(?=[aeiouy])", "z"),
+        (r"sc(?=[eiy])|[cs]|t(?=ion)", "s"),
+        (r"g(?=[eiy])|j", "j"),
+        (r"ai|ei|oe|e", "e"),
+        (r"y", "i"),
+        (r"(.)\1+", r"\1"),
+        (r"(?:er|ez|ent|es|e|s|t|d|x|z)$", ""),
+    )
+)
+"""Spellings of one French sound, in the order in which they are replaced: rough, and meant to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +94,8 @@ class Question:
 
     content: frozenset[str]
     every: frozenset[str]
+    outside: frozenset[tuple[str, ...]]
+    """The expressions of ``out_of_scope.txt`` that it holds, as stems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +103,8 @@ class _Analysed:
     questions: tuple[frozenset[str], ...]
     asked: frozenset[str]
     body: frozenset[str]
+    spoken: str
+    """Every stem of the questions in order, between spaces: where expressions are looked for."""
 
 
 class Relevance:
@@ -93,11 +131,16 @@ class Relevance:
         self._idf = {
             one: math.log(1 + (total - count + 0.5) / (count + 0.5)) for one, count in documents.items()
         }
-        self._unknown_idf = math.log(1 + (total + 0.5) / 0.5)
+        self._unknown_idf = UNKNOWN_WEIGHT * math.log(1 + (total + 0.5) / 0.5)
         # Sorted: of two equally near words, the same one is taken whatever order the passages come in.
-        self._spelling = {
-            fold(word): word for word in sorted({one for text in written for one in content_words(text)})
-        }
+        self._written_weights: dict[frozenset[str], float] = {}
+        self._refused_by_stem: dict[str, list[frozenset[str]]] = {}
+        for refused in self._refused:
+            for stem in refused:
+                self._refused_by_stem.setdefault(stem, []).append(refused)
+        known = sorted({one for text in written for one in content_words(text)})
+        self._spelling = {fold(word): word for word in known}
+        self._sounds = {_sound(word): word for word in reversed(known)}
 
     def repair(self, question: str) -> str:
         """The content words of ``question``, those nobody wrote read as the nearest that somebody did.
@@ -108,7 +151,30 @@ class Relevance:
 
     def read(self, question: str) -> Question:
         """``question`` repaired and cut, once for all the passages it is scored against."""
-        return Question(frozenset(content_stems(self.repair(question))), frozenset(stems(question)))
+        spoken = _spoken([question])
+        outside = frozenset(one for one in _outside() if f" {' '.join(one)} " in spoken)
+        return Question(frozenset(content_stems(self.repair(question))), frozenset(stems(question)), outside)
+
+    def out_of_scope(self, question: Question, wording: Wording) -> bool:
+        """Whether ``question`` holds an expression out of scope that ``wording`` is not asked with."""
+        if not question.outside:
+            return False
+        passage = self._analysed.get(wording) or _analyse(wording)
+        return any(
+            f" {' '.join(one)} " not in passage.spoken and not _outside()[one] <= passage.asked
+            for one in question.outside
+        )
+
+    def nuance(self, question: Question, wording: Wording) -> float:
+        """How near the nearest question of ``wording`` is with its small words, to decide between equals."""
+        return max(
+            (
+                2 * len(question.every & one) / (len(question.every) + len(one))
+                for one in (frozenset(stems(asked)) for asked in wording.questions)
+                if one
+            ),
+            default=0.0,
+        )
 
     def score(self, question: Question, wording: Wording) -> float:
         """How well ``wording`` answers ``question``, in 0..1, refusals not considered."""
@@ -118,10 +184,18 @@ class Relevance:
         passage = self._analysed.get(wording) or _analyse(wording)
         in_answer = (asked & passage.body) - passage.asked
         found = self._weight(asked & passage.asked) + ANSWER_CREDIT * self._weight(in_answer)
-        coverage = found / self._weight(asked)
+        whole = self._weight(asked)
+        coverage = found / whole
         # A piece of a plain document is asked in no particular way: what it covers is all there is to say.
-        closeness = max((self._dice(asked, one) for one in passage.questions), default=coverage)
-        return COVERAGE_SHARE * coverage + (1 - COVERAGE_SHARE) * closeness
+        closeness = max(
+            (
+                2 * self._weight(asked & one) / (whole + self._written_weight(one))
+                for one in passage.questions
+            ),
+            default=coverage,
+        )
+        score = COVERAGE_SHARE * coverage + (1 - COVERAGE_SHARE) * closeness
+        return score * max(closeness**2, LONE_WORD_FLOOR) if len(asked) == 1 and passage.questions else score
 
     def refusal(self, question: Question) -> float:
         """How near ``question`` is to one that belongs to people, on the scale of :meth:`score`."""
@@ -129,23 +203,31 @@ class Relevance:
         if not asked:
             return 0.0
         whole = self._weight(asked)
-        return max(
-            (
-                COVERAGE_SHARE * self._weight(asked & one) / whole
-                + (1 - COVERAGE_SHARE) * self._dice(asked, one)
-                for one in self._refused
-            ),
-            default=0.0,
-        )
+        near = {one for stem in asked for one in self._refused_by_stem.get(stem, ())}
+        best = 0.0
+        for one in near:
+            common = self._weight(asked & one)
+            dice = 2 * common / (whole + self._written_weight(one))
+            best = max(best, COVERAGE_SHARE * common / whole + (1 - COVERAGE_SHARE) * dice)
+        return best
 
-    def _dice(self, asked: frozenset[str], wanted: frozenset[str]) -> float:
-        return 2 * self._weight(asked & wanted) / (self._weight(asked) + self._weight(wanted))
+    def _written_weight(self, written: frozenset[str]) -> float:
+        """The weight of a question of the knowledge base, worked out once."""
+        weight = self._written_weights.get(written)
+        if weight is None:
+            weight = self._written_weights[written] = self._weight(written)
+        return weight
 
     def _weight(self, some: frozenset[str]) -> float:
         return sum(self._idf.get(one, self._unknown_idf) for one in some)
 
     def _repaired(self, word: str) -> str:
-        if len(word) < _SHORTEST_REPAIRED or content_stem(word) in self._idf:
+        if len(word) < _SHORTEST_HEARD or content_stem(word) in self._idf or word.isdigit():
+            return word
+        alike = self._sounds.get(_sound(word))
+        if alike is not None:
+            return alike
+        if len(word) < _SHORTEST_REPAIRED:
             return word
         heard = fold(word)
         nearest = process.extractOne(
@@ -160,9 +242,36 @@ def unanswerable_questions() -> tuple[str, ...]:
     return tuple(lines(UNANSWERABLE_FILE))
 
 
+@cache
+def _outside() -> dict[tuple[str, ...], frozenset[str]]:
+    """The expressions of ``out_of_scope.txt`` as stems, each with the stems it is told by in another order.
+
+    "faire un devis" is not told by its one content word: it has itself instead, which no passage holds.
+    """
+    written = [one.strip() for line in lines(OUT_OF_SCOPE_FILE) for one in line.split(",") if one.strip()]
+    return {
+        tuple(stems(one)): content if len(content) > 1 or len(stems(one)) == 1 else frozenset({one})
+        for one, content in ((one, frozenset(content_stems(one))) for one in written)
+    }
+
+
+def _spoken(questions: Iterable[str]) -> str:
+    return " | ".join(f" {' '.join(stems(question))} " for question in questions)
+
+
+@lru_cache(maxsize=20_000)
+def _sound(word: str) -> str:
+    """How ``word`` sounds, roughly: ``cinistre`` as ``sinistre``, ``orère`` as ``horaires``."""
+    heard = fold(word.replace("ç", "ss")).lower()
+    for pattern, sound in _SOUNDS:
+        heard = pattern.sub(sound, heard)
+    return heard
+
+
 def _analyse(wording: Wording) -> _Analysed:
     questions = tuple(frozenset(content_stems(question)) for question in wording.questions)
-    return _Analysed(questions, frozenset().union(*questions), frozenset(content_stems(wording.body)))
+    asked: frozenset[str] = frozenset().union(*questions)
+    return _Analysed(questions, asked, frozenset(content_stems(wording.body)), _spoken(wording.questions))
 
 
 def _small_words_in_common(asked: frozenset[str], wording: Wording) -> float:

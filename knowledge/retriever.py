@@ -12,6 +12,12 @@ from knowledge.relevance import REFUSED_SHARE, Relevance, Wording
 ANSWERABLE = 0.5
 """Least score at which a passage may be given as an answer; below it, say that you do not know."""
 
+DIRECT = 0.75
+"""Score from which a passage's own answer is spoken as it stands, at once, even when a model could word one.
+
+On the questions of tests/knowledge/answers.tsv used for tuning, no answer at or above it was wrong."""
+EQUAL = 1e-6
+"""Scores that differ by less are equal: the small words of the question then decide."""
 
 SOURCE_LABEL = "Source :"
 """Begins the paragraph of details that says where a rule comes from; not searched: all passages have one."""
@@ -89,6 +95,17 @@ def rank(
     other = likeness or {}
     scored = [(max(relevance.score(asked, one.wording), other.get(one.id, 0.0)), one) for one in passages]
     best = max((score for score, _ in scored), default=0.0)
-    share = REFUSED_SHARE if relevance.refusal(asked) > best else 1.0
-    kept = [replace(one, score=score * share) for score, one in scored if score > 0]
-    return sorted(kept, key=lambda one: (-one.score, one.id))
+    for_people = relevance.refusal(asked) > best
+    kept = [
+        replace(
+            one,
+            score=score * REFUSED_SHARE
+            if for_people or relevance.out_of_scope(asked, one.wording)
+            else score,
+        )
+        for score, one in scored
+        if score > 0
+    ]
+    first = max((one.score for one in kept), default=0.0)
+    near = {one.id: relevance.nuance(asked, one.wording) for one in kept if one.score >= first - EQUAL}
+    return sorted(kept, key=lambda one: (-round(one.score, 6), -near.get(one.id, 0.0), one.id))

@@ -51,6 +51,14 @@ class Fault:
     """How long the provider asked to be left alone."""
 
 
+class ProviderFailed(Exception):
+    """A provider could not answer; each port has its own kind. ``fault`` is what its breaker is told."""
+
+    def __init__(self, message: str, fault: Fault | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault or Fault(reason=type(self).__name__)
+
+
 class BreakerState(StrEnum):
     """Where a breaker stands."""
 
@@ -292,7 +300,7 @@ class Breakers:
         """``clock`` gives seconds; ``tell`` is given the news for other workers, and must not block."""
         self._clock = clock
         self._rules = rules
-        self._tell = tell
+        self._listeners = [tell] if tell is not None else []
         self._breakers: dict[str, Breaker] = {}
 
     def of(self, name: str) -> Breaker:
@@ -305,14 +313,15 @@ class Breakers:
         """What another worker tells; it is not told again."""
         self.of(news.name).hear(news)
 
-    def share(self, tell: Callable[[BreakerNews], None] | None) -> None:
-        """From now on news go to ``tell``: for a link to other workers that comes and goes."""
-        self._tell = tell
+    def share(self, tell: Callable[[BreakerNews], None]) -> Callable[[], None]:
+        """From now on news go to ``tell`` too, until what is returned is called: a link to other workers."""
+        self._listeners.append(tell)
+        return lambda: self._listeners.remove(tell)
 
     def statuses(self) -> list[BreakerStatus]:
         """Of all that were asked for, by name."""
         return [self._breakers[name].status() for name in sorted(self._breakers)]
 
     def _told(self, news: BreakerNews) -> None:
-        if self._tell is not None:
-            self._tell(news)
+        for listener in tuple(self._listeners):
+            listener(news)

@@ -51,6 +51,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhausted:
+    """A request for which no provider was left: the chain failed."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A provider gave what was asked of it."""
 
@@ -69,7 +76,7 @@ class TokensUsed:
     completion: int
 
 
-ProviderNews = Switched | Failed | Answered | TokensUsed
+ProviderNews = Switched | Failed | Exhausted | Answered | TokensUsed
 
 Tell = Callable[[ProviderNews], None]
 """Somebody who wants to know. Quick, and never fails."""

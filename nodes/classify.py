@@ -14,7 +14,11 @@ from graph.state import Awaiting, CallState, CallUpdate
 from knowledge.acts import Act, act
 from knowledge.intents import IntentClassifier
 from knowledge.retriever import ANSWERABLE, Retriever
-from knowledge.wishes import refuses_recording
+from knowledge.wishes import refuses_recording, takes_leave
+from tools import choices, spoken
+
+FEW_WORDS = 6
+"""« et celui de mars, alors »: a longer sentence says by itself what it is about."""
 
 SURE = 0.5
 """Confidence above which a guess is acted upon."""
@@ -64,6 +68,8 @@ class Classify:
         answers = awaiting is not None and self._is_answer(awaiting, caller)
         if awaiting and answers and awaiting["form"] != "open":
             return self._back_to(awaiting, caller)
+        if (followed := self._follows_up(state, caller)) is not None:
+            return self._to(followed, caller)
         chosen, confidence = self._guess(caller)
         if awaiting and awaiting["form"] != "open":
             changed = chosen is not None and confidence >= SURE_ENOUGH_TO_CHANGE
@@ -73,6 +79,22 @@ class Classify:
         if awaiting and answers:
             return self._back_to(awaiting, caller)
         return {"goto": "repair"}
+
+    def _follows_up(self, state: CallState, caller: Caller) -> str | None:
+        """The personal skill that spoke last, when a few words point at something it spoke of.
+
+        « et l'autre », « le bris de glace » are no request that a classifier could know.
+        """
+        topic, awaiting = state.get("topic", ""), state.get("awaiting")
+        open_ended = awaiting is None or awaiting["what"] == "more"
+        if topic not in self.personal or not open_ended or caller.keyed or takes_leave(caller.text):
+            return None
+        if len(caller.text.split()) > FEW_WORDS or spoken.yes_no(caller.text) is not None:
+            return None
+        said = " ".join(str(one.text) for one in state.get("messages", []) if one.name == topic)
+        points = choices.refers(caller.text) or choices.shares_name(caller.text, said)
+        more = Awaiting(by=topic, what="more", form="open")
+        return topic if points or self._is_answer(more, caller) else None
 
     def _is_answer(self, awaiting: Awaiting, caller: Caller) -> bool:
         return any(skill.answers(awaiting, caller) for skill in self.menu if skill.name == awaiting["by"])

@@ -10,12 +10,14 @@ After a line that broke off only questions are said again, never answers: those 
 import re
 from dataclasses import dataclass
 
-from graph.skill import Speak, caller_turn, heard_as
+from graph.skill import MAX_TURNS, Speak, caller_turn, heard_as, last_question, turns_taken
 from graph.state import CallState, CallUpdate
 from prompts import load
 
-_QUESTION = re.compile(r"[^.!?…]+\?.*", re.DOTALL)
-"""A question, and what was said behind it to help (« Vous pouvez aussi dire : le dernier. »)."""
+_GREETING = re.compile(
+    r"(?:(?:bonjour|bonsoir|all[oô]|salut|oui|madame|monsieur|euh|alors|vous m'entendez)[ ,.!?]*)+",
+    re.IGNORECASE,
+)
 
 MAX_MISSES = 3
 MAX_SILENCES = 3
@@ -32,9 +34,14 @@ class Repair:
         """One rung further."""
         if heard_as(state) == "resumed":
             return self._take_up(state, speak)
+        if turns_taken(state) == MAX_TURNS:
+            return {"misses": 0, "goto": "transfer", "transfer_reason": "too_long"}
         caller = caller_turn(state)
         if caller is None or caller.quiet:
             return self._nobody_spoke(state, speak)
+        if _GREETING.fullmatch(caller.text) and not state.get("awaiting"):
+            speak(load(self.name).say("greeted"))
+            return {"misses": state.get("misses", 0)}
         misses = state.get("misses", 0) + 1
         if misses >= MAX_MISSES:
             return {"misses": 0, "goto": "transfer", "transfer_reason": "not_understood"}
@@ -61,15 +68,6 @@ class Repair:
             case {"by": "transfer", "what": "offer"}:
                 speak(words.say("offer_again"))
             case _:
-                asked = _last_question(state)
+                asked = last_question(state)
                 speak(words.say("again", question=asked) if asked else words.say("say_again"))
         return {"awaiting": awaiting}
-
-
-def _last_question(state: CallState) -> str:
-    """What the agent asked last, of what the caller has heard; empty when he has heard no question."""
-    for message in reversed(state.get("messages", [])):
-        found = _QUESTION.search(str(message.text)) if message.type == "ai" else None
-        if found:
-            return found[0].strip()
-    return ""

@@ -23,9 +23,11 @@ from graph.skill import (
     open_question,
     question,
     request_served,
+    sure,
     why_not_reached,
 )
 from graph.state import Awaiting, CallState, CallUpdate, Form, Handover, TransferReason
+from knowledge.acts import Act, act
 from knowledge.wishes import wants_call_back
 from prompts import load
 from tools import spoken, written
@@ -42,8 +44,14 @@ MAX_UNREACHED = 3
 
 MAX_MISSES = 3
 
+SHORT_WORDS = 4
+"""An answer to "autre chose ?" is a word or two; a longer sentence holds the next request."""
+
 _FORMS: dict[str, Form] = {"number": "number", "when": "choice", "choice": "choice"}
 """Form of the answer to each question; yes or no for the others."""
+
+_SAID_WHEN_CLOSED = frozenset({"not_understood", "not_identified", "adviser_needed"})
+"""Reasons that the caller does not know yet; the others were spoken of by whoever sent him."""
 
 Choice = Literal["wait", "call_back", "other"]
 
@@ -77,7 +85,9 @@ class Transfer:
             case "number":
                 return _number(caller) is not None
             case "when":
-                return self._time(caller) is not None
+                return self._time(caller) is not None or _number(caller) is not None
+            case "noted":
+                return self._corrects(caller)
             case "same_number" | "check_number" if _number(caller) is not None:
                 return True
             case _:
@@ -109,10 +119,19 @@ class Transfer:
                 return self._number_checked(state, speak, caller)
             case "when":
                 return await self._take_time(state, speak, caller)
-            case _ if wants_call_back(caller.text):
+            case "noted" if self._corrects(caller):
+                return await self._after_promise(state, speak, caller)
+            case _ if _wants_call_back(caller):
                 return self._ask_number(state, speak)
             case _:
                 return self._pass_on(state, speak)
+
+    def _corrects(self, caller: Caller) -> bool:
+        """Whether it is about the call-back that was just noted, or yes or no to "autre chose ?"."""
+        if caller.keyed:
+            return False
+        given = self._time(caller) is not None or _number(caller) is not None
+        return given or (len(caller.text.split()) <= SHORT_WORDS and _agrees(caller) is not None)
 
     # to people
 
@@ -121,14 +140,15 @@ class Transfer:
         words = load(self.name)
         reason, topic = _reason(state), _topic(state)
         if not self.hours.is_open(self.now()):
-            if reason in ("not_understood", "not_identified", "adviser_needed"):
+            if reason in _SAID_WHEN_CLOSED:
                 speak(words.say(f"{reason}_closed"))
             return self._offer_call_back(state, speak, "closed")
-        speak(words.say("once_more" if again else _line(reason, topic)))
+        if reason != "language" or again:  # he was told in his own language
+            speak(words.say("once_more" if again else _line(reason, topic)))
         return {"ended": "transfer", "handover": handover(state)}
 
     def _offered(self, state: CallState, speak: Speak, caller: Caller) -> CallUpdate:
-        if wants_call_back(caller.text):
+        if _wants_call_back(caller):
             return self._ask_number(state, speak)
         if _agrees(caller) is False:
             speak(load(self.name).say("declined"))
@@ -168,7 +188,7 @@ class Transfer:
 
     def _call_back_offered(self, state: CallState, speak: Speak, caller: Caller) -> CallUpdate:
         agrees = _agrees(caller)
-        if agrees or wants_call_back(caller.text):
+        if agrees or _wants_call_back(caller):
             return self._ask_number(state, speak)
         if agrees is None:
             return self._missed(state, speak, "call_back")
@@ -222,6 +242,8 @@ class Transfer:
 
     async def _take_time(self, state: CallState, speak: Speak, caller: Caller) -> CallUpdate:
         match self._time(caller):
+            case None if (number := _number(caller)) is not None:  # « non, plutôt au… », a question later
+                return self._check_number(speak, number)
             case None:
                 return self._missed(state, speak, "when")
             case NobodyThere():
@@ -243,6 +265,7 @@ class Transfer:
             customer_number=told["customer_number"],
             asked_at=self.now(),
         )
+        await sure()
         try:
             await self.call_backs.record(promise)
         except CallBacksUnavailable:
@@ -257,7 +280,23 @@ class Transfer:
                 digits=last_digits(number),
             )
         )
-        return self._arranged(state, speak)
+        arranged = self._arranged(state, speak)
+        if arranged.get("goto"):
+            return arranged
+        # « en fait, plutôt mardi »: the promise may still be corrected, and the last one counts.
+        noted: CallUpdate = {"call_back_number": number, "awaiting": question(self.name, "noted", "open")}
+        return {**arranged, **noted}
+
+    async def _after_promise(self, state: CallState, speak: Speak, caller: Caller) -> CallUpdate:
+        """Another time, another number; or yes or no to "autre chose ?"."""
+        if self._time(caller) is not None:
+            return await self._take_time(state, speak, caller)
+        if (number := _number(caller)) is not None:
+            return self._check_number(speak, number)
+        if _agrees(caller) is False:
+            return {"goto": "goodbye", "call_back_number": ""}
+        speak(load(self.name).say("declined"))
+        return {"misses": 0, "call_back_number": ""}
 
     def _arranged(self, state: CallState, speak: Speak) -> CallUpdate:
         return {**request_served(state, speak, _topic(state)), "call_back_number": "", "unreached": 0}
@@ -291,6 +330,10 @@ def _agrees(caller: Caller) -> bool | None:
     return spoken.yes_no(caller.text)
 
 
+def _wants_call_back(caller: Caller) -> bool:
+    return not caller.keyed and (wants_call_back(caller.text) or act(caller.text) is Act.CALL_BACK)
+
+
 def _number(caller: Caller) -> str | None:
     """The telephone number in the caller's words or keys."""
     return (keyed_phone_number if caller.keyed else phone_number)(caller.text)
@@ -300,7 +343,7 @@ def _choice(caller: Caller) -> Choice | None:
     """What the caller wants to do now that nobody took him; None when it is not clear."""
     if caller.keyed:
         return _CHOICE_KEYS.get(caller.text)
-    if wants_call_back(caller.text) or _CALL_BACK.search(caller.text):
+    if _wants_call_back(caller) or _CALL_BACK.search(caller.text):
         return "call_back"
     if _OTHER.search(caller.text):
         return "other"
@@ -337,7 +380,11 @@ def handover(state: CallState) -> Handover:
 
 def _line(reason: TransferReason, topic: str) -> str:
     match reason:
-        case "not_understood" | "not_identified" | "adviser_needed":
+        case "not_understood" | "not_identified" | "adviser_needed" | "bereavement" | "distress" | "too_long":
             return reason
-        case "asked" | "unavailable" | "unknown" | "operator":
+        case "complaint" | "insult" | "emergency":
+            return "at_once"
+        case "declare":
+            return "claims"
+        case _:
             return {"claims": "claims", "contract": "contracts"}.get(topic, "advisers")

@@ -1,6 +1,7 @@
 """Takes the calls: gives each its line, its ear and its session."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from audio.ear import Ear
 from audio.endpointing import TurnTiming
@@ -25,7 +26,7 @@ class FrontDesk:
     dialogue: Dialogue
     ears: SpeechToText
     voice: TextToSpeech
-    detector: VoiceDetector
+    detector: VoiceDetector[Any]
     timing: TurnTiming
     journal: Journal
     keys_patience_s: float = KEYS_PATIENCE_S
@@ -33,7 +34,7 @@ class FrontDesk:
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
-        return Line(Ear(self.detector.open(), self.timing), Playback())
+        return Line(Ear(self.detector, self.timing), Playback())
 
     async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         """Talk with the caller until he has left, hears goodbye or is passed on; ``first`` opens the talk."""

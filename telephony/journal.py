@@ -26,6 +26,8 @@ class TurnTimes:
     """From the sentence to its first sound (a provider, or the local voice)."""
     line_ms: float
     """From the first sound to the tick of the line that takes it."""
+    classified_ms: float = 0.0
+    """Of ``dialogue_ms``, until the caller's wish was known; 0 when there was none to find out."""
 
     @property
     def heard_silence_ms(self) -> float:

@@ -54,10 +54,12 @@ class Line:
         self.ear = ear
         self.playback = playback
         self.events: asyncio.Queue[LineEvent] = asyncio.Queue()
+        ear.tell = self.events.put_nowait
         self._wire: Wire | None = None
         self._joined = asyncio.Event()
         self._closed = False
         self._missing_frames = 0
+        self._speaking = False
 
     # the wire's side
 
@@ -72,7 +74,7 @@ class Line:
     def audio_in(self, frame: bytes) -> None:
         """The caller's sound: signed 16-bit little-endian mono at 8 kHz, normally 320 bytes."""
         self._missing_frames = -1  # the next tick is this frame's own
-        self._tell(self.ear.hear(frame))
+        self.ear.hear(frame)
 
     def digit_in(self, key: str) -> None:
         """The caller pressed ``key``."""
@@ -82,12 +84,14 @@ class Line:
         """The 320 bytes to send in this 20 ms tick: the agent's voice, or silence."""
         self._missing_frames += 1
         if self._missing_frames == GAP_TICKS:
-            self._tell(self.ear.pass_time(GAP_TICKS * FRAME_MS))
+            self.ear.pass_time(GAP_TICKS * FRAME_MS)
         elif self._missing_frames > GAP_TICKS:
-            self._tell(self.ear.pass_time(FRAME_MS))
+            self.ear.pass_time(FRAME_MS)
         frame = self.playback.next_frame()
-        self.ear.agent_speaking = frame is not None or self.playback.busy
-        return frame if frame is not None else SILENCE_FRAME
+        speaking = frame is not None or self.playback.busy
+        if speaking is not self._speaking:
+            self.ear.agent_speaking = self._speaking = speaking
+        return SILENCE_FRAME if frame is None else frame
 
     def closed(self, why: str) -> None:
         """The audio leg ended, from whichever side. Later calls change nothing."""
@@ -108,7 +112,3 @@ class Line:
         if self._wire is not None:
             self._wire.hang_up()
         self.closed("the agent ended the audio")
-
-    def _tell(self, events: list[EarEvent]) -> None:
-        for event in events:
-            self.events.put_nowait(event)

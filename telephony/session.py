@@ -65,6 +65,9 @@ LAST_BREATH_MS = 200
 """Silence behind the last word before the line is given up: a phone drops what waits in its jitter buffer
 (40 to 120 ms) when the call ends, and the caller would miss the end of "au revoir"."""
 
+CLASSIFIER = "classify"
+"""The node behind which the caller's wish is known."""
+
 TECHNICAL_QUEUE = "conseillers"
 
 
@@ -79,6 +82,7 @@ class _Turn:
     """The line that each sentence given to the playback belongs to, in order."""
     outcome: Outcome | None = None
     transcript_at: float = 0.0
+    classified_at: float = 0.0
     first_words_at: float = 0.0
     first_sound_at: float = 0.0
     first_frame_at: float = 0.0
@@ -305,6 +309,8 @@ class Session:
                         case Say():
                             self._say(turn, reply, waiting)
                         case NodeRan(node, took_ms):
+                            if node == CLASSIFIER:
+                                turn.classified_at = self._clock()
                             self._note(NodePassed(node, took_ms))
                         case Listen(awaited, customer_number=customer_number):
                             self._identified_as(customer_number)
@@ -408,6 +414,9 @@ class Session:
                     dialogue_ms=(turn.first_words_at - turn.transcript_at) * 1000,
                     voice_ms=(turn.first_sound_at - turn.first_words_at) * 1000,
                     line_ms=(turn.first_frame_at - turn.first_sound_at) * 1000,
+                    classified_ms=max(0.0, turn.classified_at - turn.transcript_at) * 1000
+                    if turn.classified_at
+                    else 0.0,
                 )
             )
         )

@@ -99,17 +99,17 @@ def test_compose_uses_only_keys_that_compose_knows() -> None:
             assert part.keys() <= known
 
 
-def test_compose_starts_the_agent_alone_and_qdrant_when_asked() -> None:
+def test_compose_starts_the_agent_with_a_back_office_and_qdrant_when_asked() -> None:
     services = compose()["services"]
     started = {name for name, service in services.items() if not service.get("profiles")}
-    assert started == {"agent"}
+    assert started == {"agent", "backoffice"}
     assert services["qdrant"]["profiles"] == ["qdrant"]
 
 
 def test_compose_declares_every_volume_it_mounts() -> None:
     file = compose()
     for service in file["services"].values():
-        mounts = service["volumes"]
+        mounts = service.get("volumes", [])
         assert isinstance(mounts, list)
         assert {mount.split(":")[0] for mount in mounts} <= file["volumes"].keys()
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Protocol
 
 from tools.identity import Identity
-from tools.models import Claim, Contract, Customer
+from tools.models import Beneficiaries, Claim, Contract, Customer, ThirdItem
 
 
 class BackofficeUnavailable(Exception):
@@ -31,11 +31,23 @@ class Backoffice(Protocol):
         None for "no such number" and "born another day". For ``tools.gate``; nodes ask the gate.
         """
 
+    async def holder(self, number: str) -> str | None:
+        """The customer number behind a customer, contract or claim number; None when there is none.
+
+        For ``tools.gate``, which counts failures per customer; it says nothing to anybody.
+        """
+
+    async def confirms(self, identity: Identity, item: ThirdItem) -> bool:
+        """Whether the third item is the identified customer's. For ``tools.gate``."""
+
     async def customer(self, identity: Identity) -> Customer:
         """The file of the identified customer."""
 
     async def contracts(self, identity: Identity) -> tuple[Contract, ...]:
         """His contracts, oldest first."""
+
+    async def beneficiaries(self, identity: Identity) -> tuple[Beneficiaries, ...]:
+        """The clauses of his contracts. Raises ``tools.identity.ProofTooWeak`` below level 2."""
 
     async def claims(self, identity: Identity) -> tuple[Claim, ...]:
         """His claims, the one declared last first."""

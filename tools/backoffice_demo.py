@@ -1,8 +1,9 @@
 """The back office in memory: a dozen fictional customers from a file.
 
-Used by the demonstration call, LangGraph Studio, replay and tests, and held to the same
-behaviour suite as the real one. The file is JSON with three lists (``customers``,
-``contracts``, ``claims``) whose entries have the fields of ``tools.models``.
+Used by the demonstration call, LangGraph Studio, replay, the demo server and tests, and held to
+the same behaviour suite as the real one. The file is JSON with the lists ``customers``,
+``contracts``, ``claims`` and, where wanted, ``beneficiaries``, whose entries have the fields of
+``tools.models``, and ``third_items``, what customers may be asked for besides.
 """
 
 import json
@@ -13,8 +14,17 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tools.backoffice import BackofficeUnavailable
-from tools.identity import Identity
-from tools.models import Claim, Contract, Customer
+from tools.identity import Identity, IdentityLevel, require
+from tools.models import (
+    LAST_FOUR,
+    POSTCODE,
+    Beneficiaries,
+    Claim,
+    Contract,
+    Customer,
+    ThirdItem,
+    ThirdItemKind,
+)
 
 SHIPPED_DATA = Path(__file__).with_name("demo_customers.json")
 
@@ -24,12 +34,36 @@ class DemoDataInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ThirdItems:
+    """What proves more of a customer. Never leaves the back office."""
+
+    customer_number: str
+    postcode: str
+    phone_last_four: str
+    iban_last_four: str
+
+    def __post_init__(self) -> None:
+        if not POSTCODE.fullmatch(self.postcode):
+            raise ValueError("a postcode has 5 digits")
+        if not LAST_FOUR.fullmatch(self.phone_last_four) or not LAST_FOUR.fullmatch(self.iban_last_four):
+            raise ValueError("the end of a number has 4 digits")
+
+    def confirm(self, item: ThirdItem) -> bool:
+        """Whether ``item`` is among them."""
+        if item.kind is ThirdItemKind.POSTCODE:
+            return item.value == self.postcode
+        return item.value in {self.phone_last_four, self.iban_last_four}
+
+
+@dataclass(frozen=True, slots=True)
 class DemoData:
     """All that the demonstration's insurer knows."""
 
     customers: tuple[Customer, ...]
     contracts: tuple[Contract, ...]
     claims: tuple[Claim, ...]
+    beneficiaries: tuple[Beneficiaries, ...] = ()
+    third_items: tuple[ThirdItems, ...] = ()
 
     @property
     def held(self) -> tuple[Contract | Claim, ...]:
@@ -70,6 +104,8 @@ class DemoBackoffice:
         self._customers = {customer.number: customer for customer in data.customers}
         self._contracts = data.contracts
         self._claims = data.claims
+        self._beneficiaries = data.beneficiaries
+        self._third_items = {items.customer_number: items for items in data.third_items}
         self._owners = {held.number: held.customer_number for held in data.held}
 
     @classmethod
@@ -82,6 +118,16 @@ class DemoBackoffice:
         owner = self._owners.get(number, number)
         customer = self._customers.get(owner)
         return customer if customer is not None and customer.birth_date == birth_date else None
+
+    async def holder(self, number: str) -> str | None:
+        """See ``Backoffice``."""
+        owner = self._owners.get(number, number)
+        return owner if owner in self._customers else None
+
+    async def confirms(self, identity: Identity, item: ThirdItem) -> bool:
+        """See ``Backoffice``."""
+        items = self._third_items.get(identity.customer_number)
+        return items is not None and items.confirm(item)
 
     async def customer(self, identity: Identity) -> Customer:
         """See ``Backoffice``."""
@@ -96,6 +142,11 @@ class DemoBackoffice:
             contract for contract in self._contracts if contract.customer_number == identity.customer_number
         )
         return tuple(sorted(own, key=lambda contract: (contract.opened_on, contract.number)))
+
+    async def beneficiaries(self, identity: Identity) -> tuple[Beneficiaries, ...]:
+        """See ``Backoffice``."""
+        require(identity, IdentityLevel.THIRD_ITEM)
+        return tuple(one for one in self._beneficiaries if one.customer_number == identity.customer_number)
 
     async def claims(self, identity: Identity) -> tuple[Claim, ...]:
         """See ``Backoffice``."""
@@ -118,6 +169,19 @@ def _check_numbers(data: DemoData, path: Path) -> None:
         if held.customer_number not in known:
             raise DemoDataInvalid(
                 f"{path}: {held.number} belongs to {held.customer_number}, who is not among the customers."
+                " Add that customer or correct the number."
+            )
+    owners = {contract.number: contract.customer_number for contract in data.contracts}
+    for clause in data.beneficiaries:
+        if owners.get(clause.contract_number) != clause.customer_number:
+            raise DemoDataInvalid(
+                f"{path}: beneficiaries of {clause.contract_number}, which is no contract of"
+                f" {clause.customer_number}. Correct one of the two numbers."
+            )
+    for items in data.third_items:
+        if items.customer_number not in known:
+            raise DemoDataInvalid(
+                f"{path}: third items of {items.customer_number}, who is not among the customers."
                 " Add that customer or correct the number."
             )
 

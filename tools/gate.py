@@ -1,8 +1,10 @@
 """The gate: where a caller becomes a customer, and the only maker of identities.
 
-``prove`` compares what the caller gave with the back office and answers with one of three
-things; a wrong number, a wrong day and somebody else's number all end in the same
-:class:`Refused`, so that nobody learns which item was wrong or whether a customer exists.
+``prove`` compares what the caller gave with the back office; a wrong number, a wrong day and
+somebody else's number all end in the same :class:`Refused`, by the same questions to the same
+places, so that nobody learns, by words or by waiting, which item was wrong or whether a
+customer exists. ``confirm`` raises a proof to level 2 by a third item. Both count what fails
+(``memory.lockout``) under the customer whose number was tried, whichever of his numbers it was.
 
 Between two turns the proof lies in the call's state as JSON. ``seal`` signs it with
 HMAC-SHA256 over the call, the customer number and the level; ``restore`` gives the identity
@@ -10,19 +12,25 @@ back only for that very call. Whoever can write to the state store, but does not
 key, cannot make a customer out of a caller, nor carry a proof from one call to another.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from tools.backoffice import Backoffice
+from memory.lockout import MAX_FAILURES_A_DAY, Lockout, LockoutUnavailable, MemoryLockout
+from tools.backoffice import Backoffice, BackofficeUnavailable
 from tools.identity import GATE_TOKEN, Identity, IdentityLevel
-from tools.models import CLAIM_NUMBER, CONTRACT_NUMBER, CUSTOMER_NUMBER
+from tools.models import CLAIM_NUMBER, CONTRACT_NUMBER, CUSTOMER_NUMBER, ThirdItem
 
 MIN_KEY_BYTES = 32
 """An HMAC-SHA256 key shorter than the hash weakens it (RFC 2104, section 3)."""
+
+MAJORITY_AGE = 18
+"""Civil majority (article 414 of the Code civil): before it, the legal representative speaks to people."""
 
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
@@ -44,38 +52,90 @@ class NeedsAdviser:
     """Both items are right, but only a human may go on (minor, protected adult)."""
 
 
-Proof = Proven | Refused | NeedsAdviser
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Too many failures at this customer's identity in a day: whatever is given, people go on."""
+
+
+Proof = Proven | Refused | NeedsAdviser | Locked
 
 
 class Gate:
     """Proves callers, and carries their proof across turns. One serves every call."""
 
-    def __init__(self, backoffice: Backoffice, key: bytes) -> None:
+    def __init__(
+        self,
+        backoffice: Backoffice,
+        key: bytes,
+        lockout: Lockout | None = None,
+        today: Callable[[], date] = date.today,
+    ) -> None:
         """``key`` signs sealed identities: 32 bytes or more, the same on every server of the line.
 
-        Raises ValueError when it is shorter.
+        ``lockout`` counts failures over all calls; without one, those of this gate. ``today`` tells who is
+        of age. Raises ValueError when the key is shorter.
         """
         if len(key) < MIN_KEY_BYTES:
             raise ValueError(f"the identity key has {len(key)} bytes: give at least {MIN_KEY_BYTES}")
         self._backoffice = backoffice
         self._key = key
+        self._lockout = lockout or MemoryLockout()
+        self._today = today
 
     async def prove(self, number: str, birth_date: date) -> Proof:
         """Compare what the caller gave: a customer, contract or claim number, and his birth date.
 
-        Raises BackofficeUnavailable.
+        Has an effect: what fails is counted. Raises BackofficeUnavailable.
         """
         if not any(form.fullmatch(number) for form in (CUSTOMER_NUMBER, CONTRACT_NUMBER, CLAIM_NUMBER)):
             return Refused()
-        customer = await self._backoffice.identify(number, birth_date)
+        customer, holder = await asyncio.gather(
+            self._backoffice.identify(number, birth_date), self._holder(number)
+        )
         # The back office has compared already; an adapter or an API that did not is caught here.
-        if customer is None or customer.birth_date != birth_date:
-            return Refused()
-        if CUSTOMER_NUMBER.fullmatch(number) and customer.number != number:
-            return Refused()
-        if customer.needs_adviser:
+        right = customer is not None and customer.birth_date == birth_date
+        if customer is not None and CUSTOMER_NUMBER.fullmatch(number):
+            right = right and customer.number == number
+        refusal = await self._count(holder or number, right)
+        if refusal is not None or customer is None:
+            return refusal or Refused()
+        if customer.needs_adviser or self._is_minor(customer.birth_date):
             return NeedsAdviser()
         return Proven(Identity(customer.number, IdentityLevel.NUMBER_AND_BIRTH_DATE, token=GATE_TOKEN))
+
+    async def confirm(self, identity: Identity, item: ThirdItem) -> Proof:
+        """Compare a third item: the identity at level 2, or what stands in its way.
+
+        Has an effect: what fails is counted. Raises BackofficeUnavailable.
+        """
+        right = await self._backoffice.confirms(identity, item)
+        refusal = await self._count(identity.customer_number, right)
+        if refusal is not None:
+            return refusal
+        return Proven(Identity(identity.customer_number, IdentityLevel.THIRD_ITEM, token=GATE_TOKEN))
+
+    async def _holder(self, number: str) -> str | None:
+        return number if CUSTOMER_NUMBER.fullmatch(number) else await self._backoffice.holder(number)
+
+    async def _count(self, subject: str, right: bool) -> Refused | Locked | None:
+        """None when ``right`` and not locked; the attempt is counted before that is told."""
+        opaque = hmac.new(self._key, f"lockout {subject}".encode(), hashlib.sha256).hexdigest()
+        try:
+            attempts = await self._lockout.attempt(opaque)
+            if attempts > MAX_FAILURES_A_DAY:  # not counted further, or nobody would ever get out of it
+                await self._lockout.take_back(opaque)
+                return Locked()
+            if right:
+                await self._lockout.take_back(opaque)
+                return None
+        except LockoutUnavailable as exc:
+            raise BackofficeUnavailable("failed attempts cannot be counted, so none is made") from exc
+        return Locked() if attempts == MAX_FAILURES_A_DAY else Refused()
+
+    def _is_minor(self, born: date) -> bool:
+        today = self._today()
+        age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+        return age < MAJORITY_AGE
 
     def seal(self, identity: Identity, call_id: str) -> dict[str, str | int]:
         """The identity as JSON for the state of that call."""

@@ -21,6 +21,12 @@ class IdentityLevel(IntEnum):
 
     NUMBER_AND_BIRTH_DATE = 1
     """A customer, contract or claim number and the birth date, both right."""
+    THIRD_ITEM = 2
+    """And a third item that relatives and finders of a letter are less likely to know."""
+
+
+class ProofTooWeak(Exception):
+    """What was asked for needs a higher level of proof. A fault of the code: nodes look first."""
 
 
 @final
@@ -71,3 +77,9 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"Identity(level={self._level.value})"
+
+
+def require(identity: Identity, level: IdentityLevel) -> None:
+    """Raise :class:`ProofTooWeak` unless ``identity`` was proven to ``level`` or higher."""
+    if identity.level < level:
+        raise ProofTooWeak(f"needs a proof of level {level.value}, has {identity.level.value}; ask for more")

@@ -15,6 +15,8 @@ from enum import StrEnum
 CUSTOMER_NUMBER = re.compile(r"[0-9]{8}")
 CONTRACT_NUMBER = re.compile(r"VIE-[0-9]{7}")
 CLAIM_NUMBER = re.compile(r"SIN-20[0-9]{2}-[0-9]{6}")
+POSTCODE = re.compile(r"[0-9]{5}")
+LAST_FOUR = re.compile(r"[0-9]{4}")
 
 
 class Title(StrEnum):
@@ -79,10 +81,52 @@ class Contract:
     opened_on: date
     monthly_payment_cents: int | None = None
     """The regular payment; None when the customer pays when he likes."""
+    last_payment_cents: int | None = None
+    """The payment received last, and its day; both or neither."""
+    last_payment_on: date | None = None
+    next_payment_on: date | None = None
+    """When the next regular payment is due."""
 
     def __post_init__(self) -> None:
         _check_form(CONTRACT_NUMBER, self.number, "a contract number is VIE- and 7 digits")
         _check_form(CUSTOMER_NUMBER, self.customer_number, "a customer number has 8 digits")
+        if (self.last_payment_cents is None) != (self.last_payment_on is None):
+            raise ValueError("last_payment_cents and last_payment_on go together")
+
+
+@dataclass(frozen=True, slots=True)
+class Beneficiaries:
+    """Who receives a contract's capital. Told to a caller of level 2 only."""
+
+    contract_number: str
+    customer_number: str
+    clause: str
+    """As it follows « la clause désigne »: ``votre conjoint, à défaut vos enfants``."""
+
+    def __post_init__(self) -> None:
+        _check_form(CONTRACT_NUMBER, self.contract_number, "a contract number is VIE- and 7 digits")
+        _check_form(CUSTOMER_NUMBER, self.customer_number, "a customer number has 8 digits")
+
+
+class ThirdItemKind(StrEnum):
+    """What a caller may give as third item."""
+
+    POSTCODE = "postcode"
+    """Of the address on file: 5 digits."""
+    LAST_FOUR = "last_four"
+    """The last four digits of the telephone number or of the IBAN on file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdItem:
+    """What a caller gives to prove more; compared by the back office, which never tells it."""
+
+    kind: ThirdItemKind
+    value: str
+
+    def __post_init__(self) -> None:
+        form = POSTCODE if self.kind is ThirdItemKind.POSTCODE else LAST_FOUR
+        _check_form(form, self.value, "a postcode has 5 digits, the end of a number 4")
 
 
 @dataclass(frozen=True, slots=True)

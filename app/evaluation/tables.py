@@ -29,6 +29,8 @@ class Column:
     name: str
     also: tuple[str, ...] = ()
     needed: bool = True
+    joined: str = "|"
+    """What a list in JSON or YAML is joined by; a list within it is joined by ``|``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _rows(file: Path, columns: Sequence[Column]) -> Iterator[Row]:
                     f"{file}, {number}: no column {column.name!r} (also taken: {', '.join(column.also)}); "
                     f"it has {', '.join(map(str, record))}"
                 )
-            cells[column.name] = _cell(given[found]) if found else ""
+            cells[column.name] = _cell(given[found], column.joined) if found else ""
         yield Row(file, number, cells)
 
 
@@ -98,14 +100,14 @@ def _key(name: str) -> str:
     return plain(name).replace(" ", "")
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, joined: str = "|") -> str:
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
         case list():
-            return "|".join(_cell(one) for one in value)
+            return joined.join(_cell(one) for one in value)
         case _:
             return str(value).strip()
 

@@ -21,8 +21,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from app.rehearsal.transcript import CallRecord, Transcript, record
 from app.rehearsal.verdict import Recording, Scene, Verdict
+from app.transcript import CallRecord, Transcript, record
 from audio.pcm import SAMPLE_RATE_HZ
 
 

@@ -20,10 +20,10 @@ from app.rehearsal.keepsakes import save
 from app.rehearsal.screen import Screen, page_for
 from app.rehearsal.script import Script, read_script
 from app.rehearsal.telephone import LineNoise
-from app.rehearsal.transcript import Transcript
 from app.rehearsal.verdict import Recording, judge
 from app.service import Running, running
 from app.settings import Settings
+from app.transcript import Transcript
 from app.wiring import REHEARSAL_VOICE, known_lines
 from audio.pcm import FRAME_MS
 from audio.providers import load

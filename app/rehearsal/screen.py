@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue
-from app.rehearsal.transcript import Transcript
 from app.rehearsal.typeset import wrapped
 from app.rehearsal.verdict import Recording, Scene, Verdict, Wait, voice_stops_ms, wait_for_answer
+from app.transcript import Transcript
 from graph.heard import CallBegins, Words
 from telephony.call import CallId
 from telephony.journal import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue, Script
-from app.rehearsal.transcript import Transcript, Turn
+from app.transcript import Transcript, Turn
 from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 from telephony.call import Outcome
 from telephony.simulated_caller import Heard, is_loud

@@ -15,6 +15,8 @@ PROVIDERS: Final = {
     "groq": "audio.providers.groq_stt:GroqStt",
     "whisper": "audio.providers.whisper_stt:WhisperStt",
     # voices
+    "azure": "audio.providers.azure_tts:AzureTts",
+    "elevenlabs": "audio.providers.elevenlabs_tts:ElevenLabsTts",
     "espeak": "audio.providers.espeak_tts:EspeakTts",
 }
 """Provider name, as written in the settings, to ``module:Class``."""

@@ -28,6 +28,7 @@ import numpy as np
 from audio.pcm import FRAME_BYTES, SAMPLE_RATE_HZ, resample
 from audio.providers import ProviderUnavailable
 from audio.tts import Pace, TtsFailed
+from audio.word_ruler import TimedSpeech, WordAt
 
 CHUNK_BYTES = 5 * FRAME_BYTES
 """100 ms: few wake-ups of the event loop, and small enough to drop at once."""
@@ -50,8 +51,27 @@ _OPTION_DONT_EXIT = 0x8000
 _POSITION_CHARACTER = 1
 _TEXT_UTF8 = 1
 _PARAMETER_RATE = 1
+_EVENT_LIST_TERMINATED = 0
+_EVENT_WORD = 1
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT: something that happened at a place of the sound; a list of them ends with type 0."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
+
 _SAMPLES_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
@@ -62,6 +82,7 @@ class _Library:
         self.worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="espeak-ng")
         self._lock = threading.Lock()
         self._blocks: list[bytes] = []
+        self._words: list[WordAt] = []
         self._stop = threading.Event()
         try:
             self._c = ctypes.CDLL(library_path)
@@ -116,8 +137,10 @@ class _Library:
                     f"espeak-ng has no voice {voice!r} (French ones: fr, fr-be, fr-ch, fr+f2…)"
                 )
 
-    def synthesise(self, text: str, voice: str, words_per_minute: int, stop: threading.Event) -> bytes:
-        """Sound of ``text``, s16le mono at ``rate_hz``; cut short once ``stop`` is set.
+    def synthesise(
+        self, text: str, voice: str, words_per_minute: int, stop: threading.Event
+    ) -> tuple[bytes, list[WordAt]]:
+        """Sound of ``text``, s16le mono at ``rate_hz``, and its words; cut short once ``stop`` is set.
 
         Raises :class:`audio.tts.TtsFailed`.
         """
@@ -125,19 +148,26 @@ class _Library:
         raw = text.replace("\0", " ").encode(errors="replace") + b"\0"
         with self._lock:
             if stop.is_set():
-                return b""
-            self._blocks, self._stop = [], stop
+                return b"", []
+            self._blocks, self._words, self._stop = [], [], stop
             self._c.espeak_SetSynthCallback(self._callback)
             self._c.espeak_SetVoiceByName(voice.encode())
             self._c.espeak_SetParameter(_PARAMETER_RATE, words_per_minute, 0)
             code = self._c.espeak_Synth(raw, len(raw), 0, _POSITION_CHARACTER, 0, _TEXT_UTF8, None, None)
-            sound = b"".join(self._blocks)
+            sound, words = b"".join(self._blocks), self._words
         if code != 0:
             raise TtsFailed(f"espeak-ng could not speak a sentence of {len(text)} characters (code {code})")
-        return sound
+        return sound, words
 
-    def _take(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _events: int | None) -> int:
+    def _take(
+        self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]"
+    ) -> int:
         """Called by C with each block of sound; 1 stops the synthesis."""
+        place = 0
+        while events and events[place].type != _EVENT_LIST_TERMINATED:  # type: ignore[truthy-bool]  # may be NULL
+            if events[place].type == _EVENT_WORD:  # its places in the text count from 1
+                self._words.append(WordAt(events[place].text_position - 1, events[place].audio_position))
+            place += 1
         if count > 0:  # at the end of a text C gives no samples, and no count
             self._blocks.append(ctypes.string_at(samples, 2 * count))
         return int(self._stop.is_set())
@@ -193,24 +223,38 @@ class EspeakTts:
 
     async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
         """See :class:`audio.tts.TextToSpeech`: chunks of at most 100 ms."""
-        words_per_minute = max(SLOWEST_WPM, round(self._words_per_minute * pace.speed))
         stop = threading.Event()
         loop = asyncio.get_running_loop()
         try:
             sound = await loop.run_in_executor(
-                self._library.worker, self._sound, text, words_per_minute, stop
+                self._library.worker, self._sound, text, self._rate(pace), stop
             )
         finally:
             stop.set()
         for start in range(0, len(sound), CHUNK_BYTES):
             yield sound[start : start + CHUNK_BYTES]
 
+    async def timed(self, text: str, pace: Pace = Pace.NORMAL) -> TimedSpeech:
+        """See :class:`audio.word_ruler.TimedVoice`."""
+        stop = threading.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._library.worker, self._timed, text, self._rate(pace), stop)
+        finally:
+            stop.set()
+
+    def _rate(self, pace: Pace) -> int:
+        return max(SLOWEST_WPM, round(self._words_per_minute * pace.speed))
+
     def _sound(self, text: str, words_per_minute: int, stop: threading.Event) -> bytes:
-        raw = self._library.synthesise(text, self._voice, words_per_minute, stop)
+        return self._timed(text, words_per_minute, stop).sound
+
+    def _timed(self, text: str, words_per_minute: int, stop: threading.Event) -> TimedSpeech:
+        raw, words = self._library.synthesise(text, self._voice, words_per_minute, stop)
         if not raw or stop.is_set():
-            return b""
+            return TimedSpeech(b"", ())
         samples = np.frombuffer(resample(raw, self._library.rate_hz, SAMPLE_RATE_HZ), "<i2") * self._gain
-        return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
+        return TimedSpeech(np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes(), tuple(words))
 
 
 def _gain_to(level_dbfs: float, pcm: bytes) -> float:

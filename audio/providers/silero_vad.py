@@ -8,9 +8,8 @@ thread for everybody).
 How it works. The network is recurrent, but its memory goes in and comes out with every call (``state``,
 2 x 128 numbers per caller), so one session serves all calls of the process and costs a call one kilobyte
 instead of the ten megabytes of a session of its own. It judges windows of 512 samples, each preceded by
-the last 64 of the window before. :meth:`SileroVad.infer` takes any number of callers'
-windows at once; one at a time costs 94 us, in batches of 32 it is 33 us each (measured). A stream asks
-for one.
+the last 64 of the window before. :meth:`SileroVad.infer` takes any number of callers' windows at once; one
+at a time costs 113 us, in batches of 32 it is 56 us each (measured).
 
 The line has 8 kHz; the model is given 16, made by drawing straight lines between the samples. Its 8 kHz
 half misses short words: of brisk "oui" and "non" in the telephone band (4 voices, 2 paces, 4 alignments)
@@ -42,13 +41,14 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import
 
 from audio.pcm import SAMPLE_RATE_HZ
 from audio.providers import ProviderUnavailable
-from audio.vad import WINDOW_MS
+from audio.vad import WINDOW_MS, Samples, VoiceDetector
 
 MODEL_RATE_HZ = 2 * SAMPLE_RATE_HZ
 WINDOW_SAMPLES = WINDOW_MS * MODEL_RATE_HZ // 1000
 CONTEXT_SAMPLES = 64
 INPUT_SAMPLES = CONTEXT_SAMPLES + WINDOW_SAMPLES
-STATE_SHAPE = (2, 1, 128)
+STATE_SHAPE = (2, 128)
+"""Of one call."""
 
 CLEARLY_SILENT = 0.1
 """Below this probability nothing came near speech; steady noise stays below 0.1 but for single windows."""
@@ -95,22 +95,38 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     return session
 
 
-class SileroVad:
+class Listening:
+    """What the model remembers of one call."""
+
+    __slots__ = ("silent_ms", "state")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """As before the first word."""
+        self.state = _NOTHING_HEARD
+        self.silent_ms = 0
+
+
+_NOTHING_HEARD: Floats = np.zeros(STATE_SHAPE, dtype=np.float32)
+_NOTHING_HEARD.flags.writeable = False
+
+
+class SileroVad(VoiceDetector[Listening]):
     """The model, loaded; see :class:`audio.vad.VoiceDetector`."""
 
-    window_ms = WINDOW_MS
+    context_bytes = (CONTEXT_SAMPLES // 2 + 1) * 2
+    """At the line's 8 kHz; one more sample, between which and the next the first of the context lies."""
 
     def __init__(self, path: Path | None = None) -> None:
         """``path`` names another copy of ``silero_vad.onnx`` than the installed one.
 
         Raises :class:`audio.providers.ProviderUnavailable` when there is none, or it is something else.
         """
+        super().__init__()
         self._run = _session(path or model_file()).run
         self._rate = np.array(MODEL_RATE_HZ, dtype=np.int64)
-
-    def open(self) -> "SileroStream":
-        """A stream for a new call."""
-        return SileroStream(self)
 
     def infer(self, windows: Floats, states: Floats) -> tuple[Floats, Floats]:
         """Speech probabilities [B] and new states [2, B, 128] of B callers' windows [B, 576] and states.
@@ -121,61 +137,32 @@ class SileroVad:
         probabilities, states = self._run(None, {"input": windows, "state": states, "sr": self._rate})
         return probabilities[:, 0], states
 
-
-class SileroStream:
-    """One call's memory of the model; see :class:`audio.vad.VoiceStream`."""
-
-    def __init__(self, model: SileroVad) -> None:
-        self._model = model
-        self._window: Floats = np.zeros((1, INPUT_SAMPLES), dtype=np.float32)
-        self._filled = CONTEXT_SAMPLES
-        self._state: Floats = np.zeros(STATE_SHAPE, dtype=np.float32)
-        self._last = np.float32(0.0)  # the sample before those that come next
-        self._silent_ms = 0
-
-    def hear(self, pcm: bytes) -> Sequence[float]:
-        """See :meth:`audio.vad.VoiceStream.hear`."""
-        samples = self._at_model_rate(np.frombuffer(pcm, "<i2"))
-        probabilities: list[float] = []
-        window = self._window[0]
-        taken = 0
-        while taken < len(samples):
-            part = samples[taken : taken + INPUT_SAMPLES - self._filled]
-            window[self._filled : self._filled + len(part)] = part
-            self._filled += len(part)
-            taken += len(part)
-            if self._filled == INPUT_SAMPLES:
-                probabilities.append(self._judge())
+    def infer_batch(self, windows: Samples, memories: Sequence[Listening]) -> Sequence[float]:
+        """See :meth:`audio.vad.VoiceDetector.infer_batch`."""
+        states = np.stack([memory.state for memory in memories], axis=1)
+        judged, states = self.infer(at_model_rate(windows), states)
+        probabilities: list[float] = judged.tolist()
+        for at, (memory, probability) in enumerate(zip(memories, probabilities, strict=True)):
+            memory.state = states[:, at]
+            memory.silent_ms = memory.silent_ms + WINDOW_MS if probability < CLEARLY_SILENT else 0
+            if memory.silent_ms >= FORGET_AFTER_MS:
+                memory.forget()
         return probabilities
 
-    def reset(self) -> None:
-        """See :meth:`audio.vad.VoiceStream.reset`."""
-        self._window.fill(0.0)
-        self._filled = CONTEXT_SAMPLES
-        self._last = np.float32(0.0)
-        self._forget()
+    def fresh_memory(self) -> Listening:
+        """See :meth:`audio.vad.VoiceDetector.fresh_memory`."""
+        return Listening()
 
-    def _at_model_rate(self, samples: NDArray[np.int16]) -> Floats:
-        """Twice as many samples: before each, the middle between it and the one before; in -1..1."""
-        doubled: Floats = np.empty(2 * len(samples), dtype=np.float32)
-        if len(samples):
-            np.multiply(samples, np.float32(1 / 32768), out=doubled[1::2])
-            doubled[0] = (self._last + doubled[1]) / 2
-            np.add(doubled[1:-1:2], doubled[3::2], out=doubled[2::2])
-            doubled[2::2] *= np.float32(0.5)
-            self._last = doubled[-1]
-        return doubled
 
-    def _judge(self) -> float:
-        probabilities, self._state = self._model.infer(self._window, self._state)
-        self._window[0, :CONTEXT_SAMPLES] = self._window[0, -CONTEXT_SAMPLES:]
-        self._filled = CONTEXT_SAMPLES
-        probability = float(probabilities[0])
-        self._silent_ms = self._silent_ms + WINDOW_MS if probability < CLEARLY_SILENT else 0
-        if self._silent_ms >= FORGET_AFTER_MS:
-            self._forget()
-        return probability
+def at_model_rate(windows: Samples) -> Floats:
+    """[B, n] samples of the line as [B, 2n - 2] of the model, in -1..1.
 
-    def _forget(self) -> None:
-        self._state = np.zeros(STATE_SHAPE, dtype=np.float32)
-        self._silent_ms = 0
+    Each but the first of a row, and before it the middle between it and the one before.
+    """
+    calls, count = windows.shape
+    line = np.multiply(windows, np.float32(1 / 32768), dtype=np.float32)
+    doubled: Floats = np.empty((calls, 2 * count - 2), dtype=np.float32)
+    doubled[:, 1::2] = line[:, 1:]
+    np.add(line[:, :-1], line[:, 1:], out=doubled[:, ::2])
+    doubled[:, ::2] *= np.float32(0.5)
+    return doubled

@@ -12,9 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logs import PACKAGES, ROOT, EventFormatter, LogJournal, configure, place
+from app.logs import (
+    PACKAGES,
+    ROOT,
+    EventFormatter,
+    LogJournal,
+    configure,
+    log_breaker_news,
+    log_provider_news,
+    place,
+)
 from audio.stt import SttFailed
 from graph.heard import CallBegins, Keys, NotReached, Quiet, Resumed, Words
+from memory.breaker import BreakerNews, Closed, Fault, FaultKind, Opened, Probing
+from memory.provider_news import Answered, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
     CallCameBack,
@@ -146,10 +157,10 @@ EVENTS: list[tuple[CallEvent, str]] = [
         "turn.interrupted at_ms=5000 stopped_after_ms=21.3",
     ),
     (
-        TurnTimed(TurnTimes(720, 180.04, 12, 60, 8)),
+        TurnTimed(TurnTimes(720, 180.04, 12, 60, 8, classified_ms=4)),
         (
             "turn.timed heard_silence_ms=980.0 endpointing_ms=720 transcription_ms=180.0 "
-            "dialogue_ms=12 voice_ms=60 line_ms=8"
+            "classified_ms=4 dialogue_ms=12 voice_ms=60 line_ms=8"
         ),
     ),
     (RecordingRefused(), "recording.refused"),
@@ -187,6 +198,47 @@ def test_a_failing_provider_is_told_with_its_adapters_words(lines: io.StringIO) 
     assert "component=stt error=SttFailed" in line
     assert 'cause=ConnectionError reason="the key was refused (401)"' in line
     assert "10078821" not in line
+
+
+@pytest.mark.parametrize(
+    ("news", "told"),
+    [
+        (
+            Switched(Stage.STT, "groq:w", "whisper:s", Why.FAILED, "HTTP 503"),
+            'WARNING provider.switched stage=stt left=groq:w taken=whisper:s why=failed reason="HTTP 503"',
+        ),
+        (
+            Switched(Stage.STT, "groq:w", "whisper:small", Why.BARRED),
+            'INFO provider.switched stage=stt left=groq:w taken=whisper:small why=barred reason=""',
+        ),
+        (
+            Switched(Stage.LLM, "groq:b", "", Why.BARRED),
+            'WARNING provider.switched stage=llm left=groq:b taken="" why=barred reason=""',
+        ),
+        (
+            Opened("groq:w", 5.0, Fault(FaultKind.AWAY, "too slow")),
+            'WARNING breaker.opened provider=groq:w for_s=5.0 kind=away reason="too slow"',
+        ),
+        (Probing("groq:w", 10.0), "INFO breaker.probing provider=groq:w"),
+        (Closed("groq:w"), "INFO breaker.closed provider=groq:w"),
+    ],
+)
+def test_switches_and_breakers_are_told(lines: io.StringIO, news: Switched | BreakerNews, told: str) -> None:
+    if isinstance(news, Switched):
+        log_provider_news(news)
+    else:
+        log_breaker_news(news)
+    assert lines.getvalue().endswith(f"Z {told}\n")
+
+
+def test_answers_and_tokens_are_counted_and_not_logged(lines: io.StringIO) -> None:
+    for news in (
+        Answered(Stage.LLM, "groq:b", 200.0),
+        TokensUsed("b", 1, 2),
+        Failed(Stage.LLM, "groq:b", "x"),
+    ):
+        log_provider_news(news)
+    assert lines.getvalue() == ""
 
 
 def test_a_failing_dialogue_is_told_without_its_words(lines: io.StringIO) -> None:

@@ -1,9 +1,13 @@
 """The metrics: names that dashboards know, counts that add up, nothing of any caller."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.metrics import SPEECH_BUCKETS_S, Metrics
 from graph.heard import Words
+from memory.breaker import Breakers, Fault, FaultKind
+from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
     CallCameBack,
@@ -191,3 +195,67 @@ def test_a_caller_who_is_with_people_is_not_counted_as_ours_and_ends_once() -> N
     assert metrics.value("voicebot_active_calls") == 0
     assert metrics.value("voicebot_calls_total", outcome="transferred") == 1
     assert metrics.value("voicebot_call_duration_seconds_sum") == 60
+
+
+@pytest.mark.parametrize(
+    ("stage", "seconds"),
+    [
+        ("endpointing", 0.72),
+        ("transcription", 0.18),
+        ("classification", 0.004),
+        ("dialogue", 0.012),
+        ("voice", 0.06),
+        ("line", 0.008),
+    ],
+)
+def test_every_stage_of_a_turn_has_its_own_series(stage: str, seconds: float) -> None:
+    metrics = Metrics()
+    metrics.note(CALL, TurnTimed(replace(TIMES, classified_ms=4)))
+    assert metrics.value("voicebot_turn_stage_seconds_sum", stage=stage) == pytest.approx(seconds)
+
+
+def test_a_turn_without_anything_to_classify_is_not_counted_as_quickly_classified() -> None:
+    metrics = Metrics()
+    metrics.note(CALL, TurnTimed(TIMES))
+    assert metrics.value("voicebot_turn_stage_seconds_count", stage="classification") == 0
+
+
+def test_switches_are_counted_by_who_was_left_for_whom_and_why() -> None:
+    metrics = Metrics()
+    metrics.told(Switched(Stage.STT, "groq:w", "whisper:small", Why.SLOW, "too slow"))
+    metrics.told(Switched(Stage.LLM, "groq:b", "", Why.FAILED, "HTTP 503"))
+    count = "voicebot_provider_switches_total"
+    assert metrics.value(count, stage="stt", left="groq:w", taken="whisper:small", why="slow") == 1
+    assert metrics.value(count, stage="llm", left="groq:b", taken="none", why="failed") == 1
+
+
+def test_a_request_that_no_model_answers_is_one_error() -> None:
+    metrics = Metrics()
+    metrics.told(Failed(Stage.LLM, "groq:a", "HTTP 503"))
+    metrics.told(Failed(Stage.LLM, "groq:b", "HTTP 503"))
+    metrics.told(Exhausted(Stage.LLM))
+    metrics.told(Exhausted(Stage.STT))
+    assert metrics.value("voicebot_errors_total", component="llm") == 1
+    assert metrics.value("voicebot_errors_total", component="stt") == 0, "the session notes that one"
+    assert metrics.value("voicebot_provider_failures_total", stage="llm", provider="groq:b") == 1
+
+
+def test_models_are_timed_and_their_tokens_counted() -> None:
+    metrics = Metrics()
+    metrics.told(Answered(Stage.LLM, "groq:openai/gpt-oss-120b", 230.0))
+    metrics.told(Answered(Stage.STT, "groq:whisper-large-v3-turbo", 180.0))
+    metrics.told(TokensUsed("openai/gpt-oss-120b", 120, 12))
+    assert metrics.value("voicebot_llm_latency_seconds_sum") == pytest.approx(0.23)
+    tokens = "voicebot_llm_tokens_total"
+    assert metrics.value(tokens, model="openai/gpt-oss-120b", kind="prompt") == 120
+    assert metrics.value(tokens, model="openai/gpt-oss-120b", kind="completion") == 12
+    seconds = "voicebot_provider_latency_seconds_sum"
+    assert metrics.value(seconds, stage="stt", provider="groq:whisper-large-v3-turbo") == pytest.approx(0.18)
+
+
+def test_breakers_are_shown_by_the_state_they_are_in_at_the_scrape() -> None:
+    metrics, breakers = Metrics(), Breakers()
+    metrics.watch_breakers(breakers)
+    breakers.of("groq:w").attempt_failed(Fault(FaultKind.BUSY, "HTTP 429"))
+    assert metrics.value("voicebot_breaker", provider="groq:w", state="open") == 1
+    assert metrics.value("voicebot_breaker", provider="groq:w", state="closed") == 0

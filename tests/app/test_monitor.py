@@ -365,8 +365,7 @@ async def test_a_caller_is_sent_to_a_queue_that_there_is(post: Post) -> None:
     post.asterisk.extensions.add(("operator", "sinistres"))
     with pytest.raises(UnknownQueue):
         await post.monitor.send_to_queue(CALL, "sinistres")
-    post.asterisk.waiting["sinistres"] = []
-    await post.monitor.refresh()
+    post.asterisk.waiting["sinistres"] = []  # since the last list
     await post.monitor.send_to_queue(CALL, "sinistres")
     assert post.asterisk.live[uniqueid].channel.exten == "sinistres"
 

@@ -231,7 +231,13 @@ async def test_an_agent_that_can_take_calls_says_so_and_with_what() -> None:
     async with opened_pages(knowledge=ListRetriever([HOURS])) as pages:
         answer = await pages.http.get("/ready")
     assert answer.status_code == 200
-    assert answer.json() == {"ready": True, "parts": {"ear": "none", "voice": "none"}, "reasons": []}
+    assert answer.json() == {
+        "ready": True,
+        "parts": {"ear": "none", "voice": "none"},
+        "reasons": [],
+        "providers": [],
+        "configuration_faults": [],
+    }
 
 
 async def test_a_checkpoint_store_that_fails_is_a_reason_not_to_take_calls() -> None:

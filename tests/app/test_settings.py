@@ -91,6 +91,9 @@ def test_a_path_through_a_file_is_named(tmp_path: Path) -> None:
         ("LOG_LEVEL", "LOUD"),
         ("ASTERISK_AGI_PORT", "70000"),
         ("GROQ_STT_TIMEOUT_MS", "0"),
+        ("STT_BUDGET_MS", "0"),
+        ("STT_HEDGE_MS", "-1"),
+        ("WHISPER_THREADS", "0"),
         ("SPEECH_WORDS_PER_MINUTE", "1000"),
         ("VAD_THRESHOLD", "1.5"),
         ("VAD_MIN_SILENCE_DURATION_MS", "100"),
@@ -111,6 +114,19 @@ def test_a_value_that_cannot_be_used_is_told_by_its_name(tmp_path: Path, name: s
     with pytest.raises(SettingsInvalid, match=f"{name}: ") as caught:
         configuration.read(path)
     assert str(path) in str(caught.value)
+
+
+def test_headers_for_the_collector_are_read_one_by_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "OTEL_EXPORTER_OTLP_HEADERS=x-tenant=assurance, authorization=Basic YTpi=\n")
+    tracing = configuration.read(path).tracing
+    assert tracing.headers() == {"x-tenant": "assurance", "authorization": "Basic YTpi="}
+
+
+@pytest.mark.parametrize("given", ["perroquet", "=perroquet", "a=b,perroquet"])
+def test_headers_that_are_none_are_refused_and_not_shown(tmp_path: Path, given: str) -> None:
+    with pytest.raises(SettingsInvalid, match="EXPORTER_OTLP_HEADERS") as caught:
+        configuration.read(write(tmp_path, f"OTEL_EXPORTER_OTLP_HEADERS={given}\n"))
+    assert "perroquet" not in str(caught.value)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is chosen from the settings, and what is said when it cannot be."""
 
 import stat
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -8,14 +9,23 @@ import pytest
 from pydantic import SecretStr
 
 from app import settings as configuration
+from app.readiness import configuration_faults, faults
 from app.settings import Settings, SettingsInvalid
-from app.wiring import _ears, known_lines, open_agent, open_mind
+from app.wiring import Providers, _ears, _model, _traces, known_lines, open_agent, open_mind
+from audio.endpointing import Expecting, Utterance
 from audio.providers import ProviderUnavailable
+from audio.stt import SttFailed
 from graph.heard import CallBegins
 from knowledge.retriever import KnowledgeUnavailable
+from memory.provider_news import Answered, ProviderNews, Stage, Switched, Why
 from telephony.ami import AmiState
+from telephony.call import Call, CallId, HungUp
+from telephony.journal import CallEnded, CallStarted
 from tests.audio.providers import tiny_whisper
 from tests.simulators.ami import SECRET, AmiSimulator
+from tests.simulators.groq import KEY, GroqSimulator
+from tests.simulators.otlp import OtlpSimulator
+from tests.simulators.server import Fault
 from tests.telephony.waiting import until
 from tools.backoffice_demo import DemoDataInvalid
 
@@ -41,7 +51,7 @@ def changed(settings: Settings, concern: str, **values: object) -> Settings:
 
 async def chosen_ear(settings: Settings) -> str:
     async with AsyncExitStack() as stack:
-        return (await _ears(settings, stack)).name
+        return (await _ears(settings, Providers.watched_by(), stack)).name
 
 
 async def test_without_any_key_everything_is_local_and_says_so(settings: Settings) -> None:
@@ -82,9 +92,64 @@ async def test_with_a_groq_key_speech_is_transcribed_by_groq(settings: Settings)
     assert await chosen_ear(keyed) == "groq:whisper-large-v3-turbo"
 
 
-async def test_a_groq_key_goes_before_a_local_model(settings: Settings, tmp_path: Path) -> None:
-    both = changed(changed(settings, "groq", api_key=SecretStr("gsk")), "whisper", model=str(tmp_path))
-    assert (await chosen_ear(both)).startswith("groq")
+async def test_a_local_model_stands_behind_groqs_and_the_keyless_ear_where_wanted(
+    settings: Settings, tmp_path: Path
+) -> None:
+    model = tiny_whisper.make(tmp_path / "tiny", ["Bonjour."])
+    both = changed(changed(settings, "groq", api_key=SecretStr("gsk")), "whisper", model=str(model))
+    assert await chosen_ear(both) == "groq:whisper-large-v3-turbo, then whisper:tiny"
+    lines = tmp_path / "lines.txt"
+    lines.write_text("Bonjour.\n", encoding="utf-8")
+    all_three = changed(changed(both, "hearing", closed_set=True), "speech", lines_file=lines)
+    assert (await chosen_ear(all_three)).startswith(
+        "groq:whisper-large-v3-turbo, then whisper:tiny, then closed"
+    )
+
+
+async def chosen_model(settings: Settings) -> str | None:
+    async with AsyncExitStack() as stack:
+        model = await _model(settings, Providers.watched_by(), stack)
+        return model.name if model is not None else None
+
+
+async def test_with_a_groq_key_two_language_models_stand_one_behind_the_other(settings: Settings) -> None:
+    keyed = changed(settings, "groq", api_key=SecretStr("gsk"))
+    assert await chosen_model(keyed) == "groq:openai/gpt-oss-120b, then groq:openai/gpt-oss-20b"
+    assert await chosen_model(changed(keyed, "groq", llm_fallback_model="")) == "groq:openai/gpt-oss-120b"
+
+
+async def test_without_a_key_or_without_a_name_there_is_no_language_model(settings: Settings) -> None:
+    assert await chosen_model(settings) is None
+    assert await chosen_model(changed(settings, "groq", api_key=SecretStr("gsk"), llm_model="")) is None
+
+
+async def test_a_withdrawn_model_is_told_before_the_first_call(settings: Settings) -> None:
+    with GroqSimulator() as provider:
+        provider.models -= {"openai/gpt-oss-120b"}
+        keyed = changed(settings, "groq", api_key=SecretStr(KEY), base_url=provider.url)
+        async with open_agent(keyed) as agent:
+            await until(lambda: bool(configuration_faults(agent.breakers)))
+            await until(lambda: provider.listed == 3)
+            [fault] = configuration_faults(agent.breakers)
+            assert fault.startswith("groq:openai/gpt-oss-120b: not among the models")
+            assert agent.parts["language model"].startswith("groq:openai/gpt-oss-120b, then")
+            assert await faults(agent, within_ms=60_000) == [], "calls are taken all the same"
+
+
+async def test_what_providers_do_is_told_to_who_watches(settings: Settings) -> None:
+    news: list[ProviderNews] = []
+    with GroqSimulator() as provider:
+        keyed = changed(settings, "groq", api_key=SecretStr(KEY), base_url=provider.url)
+        async with open_agent(keyed, tell=news.append) as agent:
+            provider.fail(Fault(503))
+            provider.transcripts = ["Bonjour."]
+            sound = Utterance(bytes(32_000), 0, 2000)
+            with pytest.raises(SttFailed):
+                await agent.ears.transcribe(sound, Expecting.OPEN)
+            assert (await agent.ears.transcribe(sound, Expecting.OPEN)).text == "Bonjour."
+    ear = "groq:whisper-large-v3-turbo"
+    assert Switched(Stage.STT, ear, "", Why.FAILED, "HTTP 503") in news
+    assert [one.name for one in news if isinstance(one, Answered)] == [ear]
 
 
 async def test_with_a_whisper_folder_speech_is_transcribed_here(settings: Settings, tmp_path: Path) -> None:
@@ -169,3 +234,23 @@ async def test_a_port_that_is_taken_frees_what_was_opened(settings: Settings) ->
         with pytest.raises(OSError, match="address"):
             async with open_agent(taken):
                 pass
+
+
+async def test_with_a_collector_calls_leave_traces(settings: Settings) -> None:
+    with OtlpSimulator() as collector:
+        traced = changed(settings, "tracing", exporter_otlp_endpoint=collector.url)
+        async with open_agent(traced) as agent:
+            agent.journal.note(CallId("c"), CallStarted(Call(CallId("c"))))
+            agent.journal.note(CallId("c"), CallEnded(HungUp()))
+        assert [span.name for span in collector.spans] == ["call"]
+
+
+async def test_without_the_library_a_collector_is_a_setting_that_cannot_be_used(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("app.tracing", "opentelemetry.sdk.resources"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
+    with pytest.raises(SettingsInvalid, match=r"OTEL_EXPORTER_OTLP_ENDPOINT.*\[traces\]"):
+        async with AsyncExitStack() as stack:
+            await _traces(changed(settings, "tracing", exporter_otlp_endpoint="http://127.0.0.1:9"), stack)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,13 +15,13 @@ from types import MappingProxyType
 from pydantic import SecretStr
 
 from app import settings as configuration
-from app.rehearsal.transcript import Transcript
 from app.service import Running, running
 from app.settings import Settings
+from app.transcript import Transcript
 from app.wiring import this_moment
 from telephony.call import CallId
 from telephony.journal import CallEvent
-from tests.asterisk.host import DIES_WITH_US
+from tests.asterisk.host import DIES_WITH_US, Asterisk
 from tests.asterisk.phone import Call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,21 +69,39 @@ class Agent:
         return f"127.0.0.1:{self.service.agent.agi.port}"
 
 
+def manager_of(asterisk: Asterisk) -> dict[str, object]:
+    """The settings with which an agent asks ``asterisk``."""
+    return {
+        "host": asterisk.ami_address[0],
+        "port": asterisk.ami_address[1],
+        "username": "agent",
+        "secret": SecretStr(asterisk.environment["AMI_SECRET"]),
+    }
+
+
 @asynccontextmanager
 async def in_process(
     folder: Path,
     now: datetime | None = None,
     handover: Mapping[str, str | int] = MappingProxyType({}),
     words_per_minute: int | None = None,
+    manager: Mapping[str, object] = MappingProxyType({}),
+    line: Mapping[str, object] = MappingProxyType({}),
 ) -> AsyncIterator[Agent]:
     """The agent as shipped, on free ports; it writes into ``folder`` only.
 
     ``now`` is the moment of all its calls, else the clock's; ``handover`` changes how callers are passed on,
-    ``words_per_minute`` how fast the agent speaks where nobody has to understand it.
+    ``words_per_minute`` how fast the agent speaks where nobody has to understand it; ``manager`` holds
+    settings of AMI, without which there is none, ``line`` others of Asterisk.
     """
     transcripts = Transcripts()
     settings = _settings(folder)
-    settings = replace(settings, handover=settings.handover.model_copy(update=dict(handover)))
+    settings = replace(
+        settings,
+        handover=settings.handover.model_copy(update=dict(handover)),
+        asterisk_manager=settings.asterisk_manager.model_copy(update=dict(manager)),
+        asterisk=settings.asterisk.model_copy(update=dict(line)),
+    )
     if words_per_minute is not None:
         pace = {"words_per_minute": words_per_minute}
         settings = replace(settings, speech=settings.speech.model_copy(update=pace))
@@ -94,10 +113,20 @@ async def in_process(
 class OwnProcess:
     """``python -m app serve``: for what only a process of its own can show, as that it dies."""
 
-    def __init__(self, folder: Path, agi_port: int) -> None:
-        """``folder`` takes its files and its log; ``agi_port`` is known before it runs, as in service."""
+    def __init__(
+        self,
+        folder: Path,
+        agi_port: int,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        name: str = "agent",
+    ) -> None:
+        """``folder`` takes its files and its log; ``agi_port`` is known before it runs, as in service.
+
+        Agents of several names in one folder are workers of one line: they share what they know of calls.
+        """
         self.address = f"127.0.0.1:{agi_port}"
         self._folder = folder
+        self._name = name
         self._environment = {
             **_inherited(),
             "APP_PORT": "0",
@@ -105,6 +134,7 @@ class OwnProcess:
             "ASTERISK_AGI_PORT": str(agi_port),
             "ASTERISK_AUDIO_PORT": "0",
             "PYTHONUNBUFFERED": "1",
+            **settings,
         }
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -138,9 +168,21 @@ class OwnProcess:
         self._reading = asyncio.create_task(self._keep_log(process.stdout), name="log of an agent")
 
     async def _keep_log(self, said: asyncio.StreamReader) -> None:
-        with (self._folder / "agent.log").open("ab") as log:
+        with self._log_file.open("ab", buffering=0) as log:
             while line := await said.readline():
                 log.write(line)
+
+    @property
+    def _log_file(self) -> Path:
+        return self._folder / f"{self._name}.log"
+
+    def log(self) -> str:
+        """What it has logged since it first answered."""
+        return self._log_file.read_text(encoding="utf-8") if self._log_file.exists() else ""
+
+    def said(self) -> list[str]:
+        """The keys of the lines it has said so far, to whomever."""
+        return re.findall(r" turn\.said call_id=\S+ key=(\S+)", self.log())
 
     def kill(self) -> None:
         """``kill -9``: no farewell to anybody."""
@@ -164,9 +206,11 @@ class OwnProcess:
 
 
 @asynccontextmanager
-async def in_own_process(folder: Path, agi_port: int) -> AsyncIterator[OwnProcess]:
-    """An agent that answers, in a process of its own."""
-    agent = OwnProcess(folder, agi_port)
+async def in_own_process(
+    folder: Path, agi_port: int, settings: Mapping[str, str] = MappingProxyType({}), name: str = "agent"
+) -> AsyncIterator[OwnProcess]:
+    """An agent that answers, in a process of its own; see :class:`OwnProcess`."""
+    agent = OwnProcess(folder, agi_port, settings, name)
     try:
         await agent.start()
         yield agent
@@ -196,6 +240,7 @@ def _settings(folder: Path) -> Settings:
                 "audio_address": "",
             }
         ),
+        asterisk_manager=read.asterisk_manager.model_copy(update={"username": "", "secret": SecretStr("")}),
         groq=read.groq.model_copy(update={"api_key": SecretStr("")}),
         whisper=read.whisper.model_copy(update={"model": ""}),
         speech=read.speech.model_copy(update={"lines_file": None}),

@@ -1,4 +1,4 @@
-"""Callers who leave at the worst moment, and lines that die: nothing of them stays behind."""
+"""Callers who leave at the worst moment: nothing of them stays behind."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from telephony.call import CallerLeft
 from tests.asterisk.agent import Agent
 from tests.asterisk.conftest import Measure
 from tests.asterisk.host import TRUNK, Asterisk
-from tests.asterisk.phone import Call, EndedBy, Phone, Refused
+from tests.asterisk.phone import Call, Phone, Refused
 from tests.telephony.waiting import until
 
 pytestmark = pytest.mark.asterisk
@@ -167,18 +167,6 @@ async def settled(agent: Agent) -> None:
     await until(lambda: not agent.service.agent.media.legs)
     for _ in range(20):
         await asyncio.sleep(0.02)
-
-
-async def test_a_line_that_died_is_hung_up_after_rtp_timeout(asterisk: Asterisk, agent: Agent) -> None:
-    async with Phone.at(TRUNK) as phone:
-        call = await phone.dial("0123456789", asterisk.sip_address)
-        await call.hear_speech(0)
-        call.sends_nothing = True
-        died_ms = call.clock_ms
-        assert await call.over(40_000) is EndedBy.THEM
-        assert call.clock_ms - died_ms > 1000 * (int(asterisk.environment["RTP_TIMEOUT_S"]) - 2)
-        await until(lambda: not agent.service.agent.switchboard.live())
-    assert isinstance(agent.transcripts.only.outcome, CallerLeft)
 
 
 async def test_a_stranger_gets_no_call_through(asterisk: Asterisk, agent: Agent) -> None:

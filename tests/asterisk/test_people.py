@@ -14,6 +14,7 @@ from types import MappingProxyType
 import pytest
 
 from app.rehearsal.caller import line
+from audio.pcm import BYTES_PER_MS
 from audio.tts import TextToSpeech
 from telephony.call import CallerLeft, Transferred
 from tests.asterisk import agent as agents
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.asterisk
 A_SUNDAY = datetime(2026, 11, 22, 10, 30, tzinfo=PARIS)
 QUESTION = "Bonjour, que puis-je pour vous ?"
 WITHIN_MS = 30_000
+SYLLABLE_MS = 500
 ATTENDED = {"mode": "attended", "extensions": "conseillers=201"}
 
 
@@ -69,10 +71,12 @@ async def said(agent: Agent, *keys: str) -> None:
 
 
 async def each_hears_the_other(caller: Call, adviser: Call, words: bytes) -> None:
-    from_caller = await caller.say(words)
+    """A syllable each way: ``words`` is cut short."""
+    syllable = words[: SYLLABLE_MS * BYTES_PER_MS]
+    from_caller = await caller.say(syllable)
     assert adviser.first_speech_ms() is not None
-    await caller.hear_silence(500)
-    await adviser.say(words)
+    await caller.hear_silence(300)
+    await adviser.say(syllable)
     assert caller.first_speech_ms(after_ms=from_caller.ended_ms) is not None
 
 
@@ -129,7 +133,7 @@ async def test_attended_an_adviser_who_does_not_take_him_gives_the_caller_back_t
     asterisk: Asterisk, tmp_path: Path, does: str, line_said: str
 ) -> None:
     async with (
-        answering(asterisk, tmp_path, ATTENDED) as agent,
+        answering(asterisk, tmp_path, {**ATTENDED, "wait_s": 3}) as agent,
         adviser_at_work(asterisk) as adviser,
         Phone.at(TRUNK) as phone,
     ):
@@ -144,7 +148,7 @@ async def test_attended_an_adviser_who_does_not_take_him_gives_the_caller_back_t
             else:
                 talk.hang_up()
         await said(agent, "transfer.advisers", line_said, "transfer.choice")
-        await call.hear_out(quiet_ms=900)
+        await call.hear_speech()
         call.hang_up()
         await until(lambda: agent.transcripts.only.outcome == CallerLeft())
 
@@ -161,7 +165,7 @@ async def test_a_caller_who_waits_once_more_is_taken_by_the_adviser_who_was_busy
         adviser.refuses_with = 486
         call = await asks_for_people(phone, asterisk)
         await said(agent, "transfer.advisers", "transfer.busy", "transfer.choice")
-        await call.hear_out(quiet_ms=900)
+        await call.hear_speech()
         adviser.refuses_with = 0
         await call.press("1")
         talk = await rung(adviser)
@@ -178,12 +182,13 @@ async def test_a_desk_without_anybody_gives_the_caller_back(asterisk: Asterisk, 
 
 
 async def keys(call: Call, agent: Agent, presses: Sequence[str]) -> None:
-    """Press each of these when the agent has asked."""
+    """Press each of these as soon as the agent has begun to ask."""
     for pressed in presses:
         turns = len(agent.transcripts.only.turns)
         await call.press(pressed)
         await until(lambda: len(agent.transcripts.only.turns) > turns)  # noqa: B023  # awaited within the loop
-        await call.hear_out(quiet_ms=900)
+        await until(lambda: bool(agent.transcripts.only.turns[-1].lines))
+        await call.hear_speech()
 
 
 async def test_outside_opening_hours_nobody_is_rung_and_a_call_back_is_written_down(
@@ -196,7 +201,7 @@ async def test_outside_opening_hours_nobody_is_rung_and_a_call_back_is_written_d
     ):
         call = await asks_for_people(phone, asterisk)
         await said(agent, "transfer.closed")
-        await call.hear_out(quiet_ms=900)
+        await call.hear_speech()
         await keys(call, agent, ["1", "2", "0142121314#", "1", "1"])
         assert agent.transcripts.only.said()[-2] == "transfer.noted"
         assert adviser.incoming.empty()

@@ -14,6 +14,7 @@ from audio.pcm import (
     duration_ms,
     frames,
     resample,
+    smooth,
 )
 
 
@@ -101,6 +102,27 @@ def test_the_length_follows_the_rates(samples: int, from_hz: int, to_hz: int) ->
     moved = resample(bytes(2 * samples), from_hz, to_hz)
     assert len(moved) == 2 * -(-samples * to_hz // from_hz)
     assert not any(moved)
+
+
+def is_smooth(number: int) -> bool:
+    for prime in (2, 3, 5):
+        while number % prime == 0:
+            number //= prime
+    return number == 1
+
+
+@given(st.integers(1, 5000))
+def test_a_fast_length_is_the_next_with_no_prime_factor_above_five(at_least: int) -> None:
+    assert smooth(at_least) == next(number for number in range(at_least, 10_000) if is_smooth(number))
+
+
+@pytest.mark.parametrize("blocks", [211, 223, 227])
+def test_sound_of_an_awkward_length_is_padded_and_keeps_its_end(blocks: int) -> None:
+    seconds = blocks * 441 / 22050
+    moved = np.frombuffer(resample(tone(1000, 22050, seconds), 22050, 8000), "<i2")
+    straight = np.frombuffer(tone(1000, 8000, seconds), "<i2")
+    assert len(moved) == len(straight)
+    assert np.max(np.abs(moved[400:-400].astype(int) - straight[400:-400])) < 8000 * 0.005
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,18 @@ from graph.builder import build_graph, open_skills, personal_skills
 from graph.dialogue import Dialogue
 from tests.graph.conversation import services
 
-NODES = {"greet", "authenticate", "classify", "contract", "claims", "faq", "transfer", "goodbye", "repair"}
+NODES = {
+    "greet",
+    "authenticate",
+    "classify",
+    "contract",
+    "claims",
+    "faq",
+    "transfer",
+    "goodbye",
+    "repair",
+    "care",
+}
 
 
 def edges() -> list[tuple[str, str]]:
@@ -36,7 +47,7 @@ def paths(start: str, goal: str) -> Iterator[list[str]]:
     yield from walk([start])
 
 
-def test_the_graph_has_the_owners_eight_nodes_and_one_for_repair() -> None:
+def test_the_graph_has_the_owners_eight_nodes_and_two_for_repair_and_care() -> None:
     named = {name for edge in edges() for name in edge} - {"__start__", "__end__"}
     assert named == NODES
 

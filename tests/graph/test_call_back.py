@@ -178,7 +178,7 @@ async def test_what_is_not_understood_is_asked_twice_more_and_then_given_up(
     await call.says("un conseiller")
     for answer in answers:
         await call.says(answer)
-    missed = [await call.says("euh attendez") for _ in range(3)]
+    missed = [await call.says("euh comment dire") for _ in range(3)]
     assert [turn.said[0] for turn in missed] == [
         f"transfer.{what}_missed",
         f"transfer.{what}_missed",

@@ -62,7 +62,33 @@ def test_a_passage_it_was_not_built_with_is_scored_too() -> None:
 
 
 def test_a_misspelt_word_is_read_as_the_nearest_known_one() -> None:
-    assert ALL.repair("le komissariat et le commisariat") == "komissariat commissariat"
+    assert ALL.repair("le bommissariat et le commisariat") == "bommissariat commissariat"
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [("komissaria", "commissariat"), ("orère", "horaires"), ("tampète", "tempête")],
+)
+def test_a_word_that_sounds_like_a_known_one_is_read_as_that(heard: str, written: str) -> None:
+    assert ALL.repair(heard) == written
+
+
+def test_what_is_out_of_scope_is_answered_only_by_a_passage_asked_with_it() -> None:
+    tariff = Wording(("Quel est le tarif d'un vol ?",), "Rien.")
+    relevance = Relevance([THEFT, tariff], unanswerable=[])
+    asked = relevance.read("quel tarif pour un vol")
+    assert relevance.out_of_scope(asked, THEFT)
+    assert not relevance.out_of_scope(asked, tariff)
+    assert not relevance.out_of_scope(relevance.read("quel délai pour un vol"), THEFT)
+
+
+def test_a_lone_word_is_not_enough_unless_it_is_asked_alone() -> None:
+    parking = Wording(("un accrochage avec un camion sur le parking",), "")
+    alone = Wording(("le parking",), "")
+    relevance = Relevance([parking, alone, HOURS], unanswerable=[])
+    asked = relevance.read("vous avez un parking")
+    assert relevance.score(asked, parking) < 0.5
+    assert relevance.score(asked, alone) == pytest.approx(1.0)
 
 
 def test_a_short_or_a_known_word_is_left_as_it_is() -> None:

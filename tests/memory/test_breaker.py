@@ -208,7 +208,7 @@ def test_the_status_tells_the_last_fault_even_when_all_is_well_again(desk: Desk)
 def test_workers_that_share_their_news_open_probe_and_close_together() -> None:
     clock = Clock()
     one, other = Breakers(clock), Breakers(clock)
-    one.share(other.hear)
+    leave = one.share(other.hear)
     other.share(one.hear)
     for _ in range(3):
         attempt_of(one.of("groq")).failed(AWAY)
@@ -218,6 +218,10 @@ def test_workers_that_share_their_news_open_probe_and_close_together() -> None:
     assert one.of("groq").attempt() is None, "one probe for all workers"
     probe.succeeded()
     assert one.of("groq").state is BreakerState.CLOSED
+    leave()
+    for _ in range(3):
+        attempt_of(one.of("groq")).failed(AWAY)
+    assert (one.of("groq").state, other.of("groq").state) == (BreakerState.OPEN, BreakerState.CLOSED)
 
 
 def test_news_out_of_nowhere_do_no_harm(desk: Desk) -> None:

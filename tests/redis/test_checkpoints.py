@@ -152,10 +152,10 @@ def _every_field() -> dict[str, Any]:
         HumanMessage("deux mille", id="1", additional_kwargs={"heard": "words"}),
         AIMessage("Je vous écoute.", id="2", name="greet", additional_kwargs={"key": "greet.listen"}),
     ]
-    return {
-        name: messages if name == "messages" else _sample(name, hint)
-        for name, hint in get_type_hints(CallState).items()
+    state = {
+        name: _sample(name, hint) for name, hint in get_type_hints(CallState).items() if name != "messages"
     }
+    return {**state, "messages": messages, "goto": ""}  # a node's name there would lead on to it
 
 
 def _sample(name: str, hint: Any) -> object:

@@ -1,13 +1,11 @@
-"""The insurer's API, played by a real server on the loopback.
+"""The insurer's API: the demonstration server itself on the loopback, which can be told to misbehave.
 
-Serves the demonstration's customers as ``tools.backoffice_http`` describes the API, and can be
-told to misbehave: ``simulator.fault = Fault(...)`` holds until it is set back to None. It
-answers by number alone, as a careless API might, so that the client's own checks are put to
-the test; ``only_for`` makes it answer every question with one customer's data.
+``simulator.fault = Fault(...)`` holds until it is set back to None; ``answers_for`` makes the server answer
+every question with one customer's data, as a buggy one might, so that the client's own checks are put to the
+test.
 """
 
 import contextlib
-import json
 import socket
 import threading
 import time
@@ -17,17 +15,14 @@ from dataclasses import dataclass, field
 import anyio
 import uvicorn
 from pydantic import TypeAdapter
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.backoffice import create_backoffice
 from tools.backoffice_demo import DemoData
-from tools.models import Claim, Contract, Customer
+from tools.models import CUSTOMER_NUMBER, Customer
 
 API_KEY = "a-key-for-tests"
-
-Body = Customer | Claim | list[Contract] | list[Claim]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class Fault:
 
 @dataclass
 class BackofficeSimulator:
-    """The server's memory; tests read ``requests`` and set ``fault``."""
+    """Stands in front of the server; tests read ``requests`` and set ``fault``."""
 
     data: DemoData
     fault: Fault | None = None
@@ -51,68 +46,30 @@ class BackofficeSimulator:
     """Method and raw path of everything asked."""
     base_url: str = ""
 
-    def app(self) -> Starlette:
-        """The API."""
-        return Starlette(
-            routes=[
-                Route("/v1/identity", self.identity, methods=["POST"]),
-                Route("/v1/customers/{number}", self.customer),
-                Route("/v1/customers/{number}/claims", self.claims),
-                Route("/v1/contracts/{number}", self.contracts),
-                Route("/v1/claims/{number}", self.claim),
-            ]
-        )
+    def __post_init__(self) -> None:
+        self._server: ASGIApp = create_backoffice(self.data, API_KEY)
 
-    async def identity(self, request: Request) -> Response:
-        """Who has this number and was born that day."""
-        given = await request.json()
-        owner = next(
-            (item.customer_number for item in self.data.held if item.number == given["number"]),
-            given["number"],
-        )
-        born = given["birth_date"]
-        found = [
-            one for one in self._customers(owner) if self.answers_for or one.birth_date.isoformat() == born
-        ]
-        return await self._answer(request, found[0] if found else None)
-
-    async def customer(self, request: Request) -> Response:
-        """A file."""
-        found = self._customers(request.path_params["number"])
-        return await self._answer(request, found[0] if found else None)
-
-    async def contracts(self, request: Request) -> Response:
-        """A customer's contracts."""
-        number = self.answers_for or request.path_params["number"]
-        return await self._answer(
-            request, [one for one in self.data.contracts if one.customer_number == number]
-        )
-
-    async def claims(self, request: Request) -> Response:
-        """A customer's claims."""
-        number = self.answers_for or request.path_params["number"]
-        return await self._answer(request, [one for one in self.data.claims if one.customer_number == number])
-
-    async def claim(self, request: Request) -> Response:
-        """Any claim, whoever asks."""
-        number = request.path_params["number"]
-        return await self._answer(
-            request, next((one for one in self.data.claims if one.number == number), None)
-        )
-
-    def _customers(self, number: str) -> list[Customer]:
-        return [one for one in self.data.customers if one.number == (self.answers_for or number)]
-
-    async def _answer(self, request: Request, found: Body | None) -> Response:
-        self.requests.append((request.method, request.scope["raw_path"].decode()))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Misbehave, or let the server answer."""
+        self.requests.append((scope["method"], scope["raw_path"].decode()))
         if self.fault is not None:
             await anyio.sleep(self.fault.stall_seconds)
-            return Response(self.fault.body, self.fault.status, media_type="application/json")
-        if request.headers.get("authorization") != f"Bearer {API_KEY}":
-            return Response(json.dumps({"error": "unauthorized"}), 401, media_type="application/json")
-        if found is None:
-            return Response(json.dumps({"error": "not found"}), 404, media_type="application/json")
-        return Response(TypeAdapter(Body).dump_json(found), media_type="application/json")
+            answer = Response(self.fault.body, self.fault.status, media_type="application/json")
+            await answer(scope, receive, send)
+            return
+        if self.answers_for is not None:
+            if scope["path"] == "/v1/identity":
+                await self._file(self.answers_for)(scope, receive, send)
+                return
+            parts = [
+                self.answers_for if CUSTOMER_NUMBER.fullmatch(p) else p for p in scope["path"].split("/")
+            ]
+            scope = {**scope, "path": "/".join(parts)}
+        await self._server(scope, receive, send)
+
+    def _file(self, number: str) -> Response:
+        found = next(one for one in self.data.customers if one.number == number)
+        return Response(TypeAdapter(Customer).dump_json(found), media_type="application/json")
 
 
 @contextlib.contextmanager
@@ -121,7 +78,7 @@ def running_backoffice(data: DemoData) -> Iterator[BackofficeSimulator]:
     simulator = BackofficeSimulator(data)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         simulator.base_url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        server = uvicorn.Server(uvicorn.Config(simulator.app(), log_level="warning", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(simulator, log_level="critical", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -132,3 +89,21 @@ def running_backoffice(data: DemoData) -> Iterator[BackofficeSimulator]:
             server.should_exit = True
             server.force_exit = True
             thread.join()
+
+
+@contextlib.contextmanager
+def cutting_server(answers: list[bytes]) -> Iterator[str]:
+    """Accepts connections; each gets the next of ``answers``, raw, and is closed. Gives the base address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        thread.join(timeout=5)

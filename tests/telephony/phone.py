@@ -34,7 +34,7 @@ class Phone:
     """The caller's side of a :class:`Line`."""
 
     def __init__(self, timing: TurnTiming | None = None) -> None:
-        self.line = Line(Ear(EnergyDetector().open(), timing or TurnTiming()), Playback())
+        self.line = Line(Ear(EnergyDetector(), timing or TurnTiming()), Playback())
         self.wire = SilentWire()
         self.heard: list[bytes] = []
 

@@ -4,11 +4,17 @@ Time is a twin: an event loop whose clock is moved by the test, so no test waits
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from telephony.metronome import Metronome
+from audio.ear import Ear
+from audio.endpointing import TurnTiming
+from audio.pcm import SILENCE_FRAME
+from audio.playback import Playback
+from audio.vad import EnergyDetector, Samples
+from telephony.line import Line
+from telephony.metronome import GATHER_FROM, Metronome
 
 
 class HandWoundLoop(asyncio.SelectorEventLoop):
@@ -142,6 +148,76 @@ def test_a_tick_may_be_shorter_than_the_sound_it_stands_for(loop: HandWoundLoop)
     loop.within(lambda: metronome.add(lambda: ticks.append(loop.time()), never))
     loop.advance(0.0201)
     assert len(ticks) == 10
+
+
+def test_what_is_gathered_is_done_before_the_callbacks_of_the_next_tick(loop: HandWoundLoop) -> None:
+    metronome, order = Metronome(), list[str]()
+
+    def start() -> None:
+        for _ in range(GATHER_FROM):
+            metronome.add(lambda: order.append("tick"), never)
+
+    loop.within(start)
+    loop.advance(0.015)
+    loop.within(lambda: metronome.soon(lambda: order.append("gathered")))
+    assert order == []
+    loop.advance(0.0055)
+    assert order == ["gathered", *["tick"] * GATHER_FROM]
+    loop.advance(0.015)
+    assert order.count("gathered") == 1
+
+
+def test_nothing_is_gathered_for_longer_than_eight_milliseconds(loop: HandWoundLoop) -> None:
+    metronome, done_s = Metronome(), list[float]()
+
+    def start() -> None:
+        for _ in range(GATHER_FROM):
+            metronome.add(lambda: None, never)
+        metronome.soon(lambda: done_s.append(loop.time()))
+
+    loop.within(start)
+    loop.advance(0.019)
+    assert done_s == pytest.approx([1000.008], abs=0.0011)
+
+
+def test_a_few_calls_do_not_wait_for_company(loop: HandWoundLoop) -> None:
+    metronome, done = Metronome(), list[str]()
+
+    def start() -> None:
+        metronome.add(lambda: None, never)
+        metronome.soon(lambda: done.append("at once"))
+
+    loop.within(start)
+    assert done == ["at once"]
+
+
+def test_a_hundred_calls_ask_for_one_inference_a_gathering(loop: HandWoundLoop) -> None:
+    metronome, detector = Metronome(), EnergyDetector()
+    batches: list[int] = []
+    infer = detector.infer_batch
+
+    def counted(windows: Samples, memories: Sequence[None]) -> Sequence[float]:
+        batches.append(len(windows))
+        return infer(windows, memories)
+
+    detector.infer_batch = counted  # type: ignore[method-assign]  # only to count
+    detector.gather_with(metronome.soon)
+    lines = [Line(Ear(detector, TurnTiming()), Playback()) for _ in range(100)]
+
+    def frame_of_every_call() -> None:
+        for line in lines:
+            line.audio_in(SILENCE_FRAME)
+
+    def start() -> None:
+        for line in lines:
+            metronome.add(lambda line=line: line.next_frame(), never)  # type: ignore[misc]  # a loop's own line
+
+    loop.within(start)
+    for _ in range(50):
+        loop.within(frame_of_every_call)
+        loop.advance(0.02)
+    assert sum(batches) == 100 * (1000 // 32)
+    assert len(batches) <= 50
 
 
 @pytest.mark.parametrize("tick_ms", [0, -20])

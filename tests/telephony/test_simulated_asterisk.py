@@ -358,7 +358,7 @@ class RealReception:
         self.ended_turns: list[TurnEnded] = []
 
     def open(self, call: Call) -> Line:
-        return Line(Ear(EnergyDetector().open(), TurnTiming()), Playback())
+        return Line(Ear(EnergyDetector(), TurnTiming()), Playback())
 
     async def close(self, call: Call, outcome: Outcome) -> None:
         pass

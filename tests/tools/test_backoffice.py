@@ -8,13 +8,20 @@ from datetime import date
 import httpx
 import pytest
 
-from tests.simulators.backoffice import API_KEY, BackofficeSimulator, Fault, running_backoffice
+from memory.breaker import Breaker, BreakerRules, Breakers
+from tests.simulators.backoffice import (
+    API_KEY,
+    BackofficeSimulator,
+    Fault,
+    cutting_server,
+    running_backoffice,
+)
 from tools.backoffice import Backoffice, BackofficeUnavailable
 from tools.backoffice_demo import DemoBackoffice, DemoData, read_demo_data
 from tools.backoffice_http import HttpBackoffice
 from tools.gate import Gate, Proven
-from tools.identity import Identity
-from tools.models import ClaimStatus, Title
+from tools.identity import Identity, ProofTooWeak
+from tools.models import ClaimStatus, ThirdItem, ThirdItemKind, Title
 
 JEANNE, JEANNE_BORN, JEANNE_CLAIM = "10078821", date(1962, 4, 1), "SIN-2026-003117"
 KARIM, KARIM_BORN, KARIM_CLAIM = "20451736", date(1985, 12, 15), "SIN-2026-001204"
@@ -40,9 +47,15 @@ def api(running: BackofficeSimulator) -> Iterator[BackofficeSimulator]:
     running.fault = running.answers_for = None
 
 
+def patient() -> Breaker:
+    """A breaker that never stands in the way: these tests are about single answers."""
+    rules = BreakerRules(failures_in_a_row=999, failures_of_last=(999, 999), open_s=0, misconfigured_s=0)
+    return Breakers(rules=rules).of("back office")
+
+
 @pytest.fixture
 async def http(api: BackofficeSimulator) -> AsyncIterator[HttpBackoffice]:
-    backoffice = HttpBackoffice(api.base_url, API_KEY, timeout_ms=5_000)
+    backoffice = HttpBackoffice(api.base_url, API_KEY, timeout_ms=5_000, breaker=patient())
     yield backoffice
     await backoffice.close()
 
@@ -55,6 +68,14 @@ def backoffice(request: pytest.FixtureRequest, http: HttpBackoffice, data: DemoD
 
 async def identity_of(number: str, born: date) -> Identity:
     proof = await Gate(DemoBackoffice(), bytes(32)).prove(number, born)
+    assert isinstance(proof, Proven)
+    return proof.identity
+
+
+async def strong_identity_of_jeanne() -> Identity:
+    gate = Gate(DemoBackoffice(), bytes(32))
+    weaker = await identity_of(JEANNE, JEANNE_BORN)
+    proof = await gate.confirm(weaker, ThirdItem(ThirdItemKind.POSTCODE, "69003"))
     assert isinstance(proof, Proven)
     return proof.identity
 
@@ -123,6 +144,43 @@ async def test_missing_documents_come_with_the_claim(backoffice: Backoffice) -> 
     assert claim.missing_documents == ("le devis de réparation", "des photos des dommages")
 
 
+@pytest.mark.parametrize("number", [JEANNE, "VIE-0012345", JEANNE_CLAIM])
+async def test_the_holder_of_any_number_is_found(backoffice: Backoffice, number: str) -> None:
+    assert await backoffice.holder(number) == JEANNE
+
+
+@pytest.mark.parametrize("number", ["99999999", "VIE-9999999", "SIN-2026-999999", "../customers"])
+async def test_a_number_of_nobody_has_no_holder(backoffice: Backoffice, number: str) -> None:
+    assert await backoffice.holder(number) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "right"),
+    [
+        (ThirdItemKind.POSTCODE, "69003", True),
+        (ThirdItemKind.POSTCODE, "31000", False),
+        (ThirdItemKind.LAST_FOUR, "4172", True),
+        (ThirdItemKind.LAST_FOUR, "6189", True),
+        (ThirdItemKind.LAST_FOUR, "0955", False),
+    ],
+)
+async def test_a_third_item_is_confirmed_for_its_own_customer_only(
+    backoffice: Backoffice, kind: ThirdItemKind, value: str, right: bool
+) -> None:
+    identity = await identity_of(JEANNE, JEANNE_BORN)
+    assert await backoffice.confirms(identity, ThirdItem(kind, value)) is right
+
+
+async def test_beneficiaries_are_told_to_a_stronger_proof_and_refused_to_a_weaker(
+    backoffice: Backoffice,
+) -> None:
+    identity = await identity_of(JEANNE, JEANNE_BORN)
+    with pytest.raises(ProofTooWeak):
+        await backoffice.beneficiaries(identity)
+    (clause,) = await backoffice.beneficiaries(await strong_identity_of_jeanne())
+    assert (clause.contract_number, clause.customer_number) == ("VIE-0012345", JEANNE)
+
+
 async def test_another_customers_claim_is_not_found(backoffice: Backoffice) -> None:
     assert await backoffice.claim(await identity_of(JEANNE, JEANNE_BORN), KARIM_CLAIM) is None
 
@@ -143,7 +201,7 @@ async def test_an_identity_whose_file_is_gone_is_an_outage_not_an_empty_customer
 
 
 async def ask_everything(backoffice: HttpBackoffice) -> list[BackofficeUnavailable]:
-    """Ask all five questions, each of which must fail; the failures."""
+    """Ask all these questions, each of which must fail; the failures."""
     jeanne = await identity_of(JEANNE, JEANNE_BORN)
     failures = []
     for question in (
@@ -152,6 +210,8 @@ async def ask_everything(backoffice: HttpBackoffice) -> list[BackofficeUnavailab
         backoffice.contracts(jeanne),
         backoffice.claims(jeanne),
         backoffice.claim(jeanne, JEANNE_CLAIM),
+        backoffice.holder(JEANNE_CLAIM),
+        backoffice.confirms(jeanne, ThirdItem(ThirdItemKind.POSTCODE, "69003")),
     ):
         with pytest.raises(BackofficeUnavailable) as raised:
             await question
@@ -253,7 +313,7 @@ async def test_an_error_text_and_its_causes_hold_no_personal_data(
 
 
 async def test_a_server_that_stalls_is_an_outage_within_the_time_given(api: BackofficeSimulator) -> None:
-    hasty = HttpBackoffice(api.base_url, API_KEY, timeout_ms=50)
+    hasty = HttpBackoffice(api.base_url, API_KEY, timeout_ms=50, breaker=patient())
     api.fault = Fault(body=b"{}", stall_seconds=0.2)
     for failure in await ask_everything(hasty):
         assert "no answer within 50 ms" in str(failure) or "Timeout" in str(failure)
@@ -262,7 +322,7 @@ async def test_a_server_that_stalls_is_an_outage_within_the_time_given(api: Back
 
 
 async def test_a_wrong_key_is_an_outage(api: BackofficeSimulator) -> None:
-    stranger = HttpBackoffice(api.base_url, "another-key")
+    stranger = HttpBackoffice(api.base_url, "another-key", breaker=patient())
     assert all("HTTP 401" in str(failure) for failure in await ask_everything(stranger))
     await stranger.close()
 
@@ -287,6 +347,51 @@ async def test_a_refused_connection_is_tried_twice_and_then_an_outage() -> None:
     await nobody.close()
 
 
+CUSTOMER_JSON = (
+    b'{"number":"10078821","title":"Madame","first_name":"J","last_name":"M","birth_date":"1962-04-01"}'
+)
+GOOD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+    % len(CUSTOMER_JSON)
+) + CUSTOMER_JSON
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b"HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", GOOD[:-20]],
+    ids=["cut before an answer", "a gateway's 503", "cut in the middle of the answer"],
+)
+async def test_a_connection_that_is_cut_and_a_gateway_are_asked_once_more(first: bytes) -> None:
+    with cutting_server([first, GOOD]) as address:
+        backoffice = HttpBackoffice(address, API_KEY)
+        found = await backoffice.identify(JEANNE, JEANNE_BORN)
+        await backoffice.close()
+    assert found is not None
+
+
+async def test_an_api_that_keeps_failing_is_left_alone_for_a_while(api: BackofficeSimulator) -> None:
+    seconds = 0.0
+    breaker = Breakers(clock=lambda: seconds, rules=BreakerRules(failures_in_a_row=3, open_s=5)).of("b")
+    http = HttpBackoffice(api.base_url, API_KEY, breaker=breaker)
+    api.fault = Fault(status=500)
+    for _ in range(5):
+        with pytest.raises(BackofficeUnavailable):
+            await http.identify(JEANNE, JEANNE_BORN)
+    assert len(api.requests) == 3, "the other two were answered at once, without asking"
+    api.fault, seconds = None, 6.0
+    assert await http.identify(JEANNE, JEANNE_BORN) is not None, "one probe, and it works again"
+    await http.close()
+
+
+async def test_nobody_found_is_no_failure_of_the_api(api: BackofficeSimulator) -> None:
+    breaker = Breakers(rules=BreakerRules(failures_in_a_row=1)).of("b")
+    http = HttpBackoffice(api.base_url, API_KEY, breaker=breaker)
+    for _ in range(3):
+        assert await http.identify("99999999", JEANNE_BORN) is None
+    assert await http.identify(JEANNE, JEANNE_BORN) is not None
+    await http.close()
+
+
 async def test_a_failing_server_is_asked_once(api: BackofficeSimulator, http: HttpBackoffice) -> None:
     api.fault = Fault(status=500)
     with pytest.raises(BackofficeUnavailable):
@@ -302,6 +407,8 @@ async def test_an_api_that_answers_for_another_customer_gives_nothing_away(
     assert await http.contracts(jeanne) == ()
     assert await http.claims(jeanne) == ()
     assert await http.claim(jeanne, KARIM_CLAIM) is None
+    assert await http.beneficiaries(await strong_identity_of_jeanne()) == ()
+    assert not await http.confirms(jeanne, ThirdItem(ThirdItemKind.POSTCODE, "31000"))
     with pytest.raises(BackofficeUnavailable, match="another customer"):
         await http.customer(jeanne)
 
@@ -315,12 +422,18 @@ async def test_the_birth_date_is_in_no_url_and_paths_are_those_of_the_specificat
     await http.contracts(jeanne)
     await http.claims(jeanne)
     await http.claim(jeanne, JEANNE_CLAIM)
+    await http.holder("VIE-0012345")
+    await http.confirms(jeanne, ThirdItem(ThirdItemKind.POSTCODE, "69003"))
+    await http.beneficiaries(await strong_identity_of_jeanne())
     assert api.requests == [
         ("POST", "/v1/identity"),
         ("GET", f"/v1/customers/{JEANNE}"),
         ("GET", f"/v1/contracts/{JEANNE}"),
         ("GET", f"/v1/customers/{JEANNE}/claims"),
         ("GET", f"/v1/claims/{JEANNE_CLAIM}"),
+        ("POST", "/v1/holder"),
+        ("POST", f"/v1/customers/{JEANNE}/confirmation"),
+        ("GET", f"/v1/contracts/{JEANNE}/beneficiaries"),
     ]
 
 

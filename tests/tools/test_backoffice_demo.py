@@ -49,7 +49,7 @@ def test_the_shipped_customers_show_every_situation_the_dialogue_knows() -> None
     assert {claim.status for claim in data.claims} == set(ClaimStatus)
     assert {contract.status for contract in data.contracts} == set(ContractStatus)
     assert any(claim.visit_on for claim in data.claims), "an expert's visit with its day"
-    assert sum(customer.needs_adviser for customer in data.customers) == 2
+    assert sum(customer.needs_adviser for customer in data.customers) >= 2
 
 
 def test_nothing_in_the_shipped_customers_lies_after_autumn_2026_but_appointments() -> None:

@@ -1,10 +1,11 @@
 """Nobody becomes a customer without both items, and no proof leaves its call."""
 
 import ast
+import asyncio
 import copy
 import json
 import pickle
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tools
+from memory.lockout import LockoutUnavailable, MemoryLockout
 from tools.backoffice import BackofficeUnavailable
 from tools.backoffice_demo import DemoBackoffice, DemoData, read_demo_data
-from tools.gate import Gate, NeedsAdviser, Proven, Refused
+from tools.gate import Gate, Locked, NeedsAdviser, Proven, Refused
 from tools.identity import Identity, IdentityLevel
-from tools.models import Customer
+from tools.models import Customer, ThirdItem, ThirdItemKind
 
 DATA = read_demo_data()
 KEY = bytes(range(32))
 GATE = Gate(DemoBackoffice(DATA), KEY)
+"""Seals and restores; whoever proves takes a gate of his own, for it counts what fails."""
 JEANNE, BORN = "10078821", date(1962, 4, 1)
 
 # Letters outside ASCII and lone surrogates too: a state store may hand back anything.
@@ -31,8 +34,12 @@ json_values = st.recursive(
 )
 
 
+def gate(**given: object) -> Gate:
+    return Gate(DemoBackoffice(DATA), KEY, **given)  # type: ignore[arg-type]  # as given
+
+
 async def proven(number: str = JEANNE, born: date = BORN) -> Identity:
-    proof = await GATE.prove(number, born)
+    proof = await gate().prove(number, born)
     assert isinstance(proof, Proven)
     return proof.identity
 
@@ -58,7 +65,7 @@ async def test_any_number_of_hers_and_her_birth_date_prove_a_customer(number: st
     ],
 )
 async def test_unknown_wrong_and_not_yours_are_refused_alike(number: str, born: date) -> None:
-    assert await GATE.prove(number, born) == Refused()
+    assert await gate().prove(number, born) == Refused()
 
 
 async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_or_nobody() -> None:
@@ -66,10 +73,10 @@ async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_o
     numbers = held + [(one.number, one.number) for one in DATA.customers]
     for number, owner in numbers:
         for customer in DATA.customers:
-            proof = await GATE.prove(number, customer.birth_date)
+            proof = await gate().prove(number, customer.birth_date)
             if customer.number != owner:
                 assert proof == Refused()
-            elif customer.needs_adviser:
+            elif customer.needs_adviser or customer.birth_date.year > 2008:
                 assert proof == NeedsAdviser()
             else:
                 assert isinstance(proof, Proven)
@@ -77,9 +84,9 @@ async def test_every_pair_of_a_number_and_a_birth_date_proves_its_own_customer_o
 
 
 async def test_a_protected_adult_and_a_minor_go_to_an_adviser_even_with_both_items() -> None:
-    assert await GATE.prove("74105862", date(1938, 9, 21)) == NeedsAdviser()
-    assert await GATE.prove("85326049", date(2011, 5, 19)) == NeedsAdviser()
-    assert await GATE.prove("74105862", date(1938, 9, 22)) == Refused()
+    assert await gate().prove("74105862", date(1938, 9, 21)) == NeedsAdviser()
+    assert await gate().prove("85326049", date(2011, 5, 19)) == NeedsAdviser()
+    assert await gate().prove("74105862", date(1938, 9, 22)) == Refused()
 
 
 class CarelessBackoffice(DemoBackoffice):
@@ -250,3 +257,122 @@ def test_only_the_gate_holds_the_token() -> None:
 
 def _nodes(path: Path) -> list[ast.AST]:
     return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+# Counting what fails
+
+
+async def test_the_fifth_failure_of_a_day_locks_and_right_items_no_longer_help() -> None:
+    locking = gate()
+    wrong = date(1962, 4, 2)
+    proofs = [await locking.prove(JEANNE, wrong) for _ in range(5)]
+    assert proofs == [Refused()] * 4 + [Locked()]
+    assert await locking.prove(JEANNE, BORN) == Locked()
+    assert isinstance(await locking.prove("20451736", date(1985, 12, 15)), Proven), "nobody else is locked"
+
+
+async def test_failures_count_for_the_customer_whichever_number_was_tried() -> None:
+    locking = gate()
+    wrong = date(1962, 4, 2)
+    for number in (JEANNE, "VIE-0012345", "SIN-2026-003117", "SIN-2025-008840", JEANNE):
+        last = await locking.prove(number, wrong)
+    assert last == Locked()
+    assert await locking.prove("VIE-0012345", BORN) == Locked()
+
+
+async def test_a_number_that_does_not_exist_is_locked_like_any_other() -> None:
+    locking = gate()
+    proofs = [await locking.prove("99999999", BORN) for _ in range(6)]
+    assert proofs == [Refused()] * 4 + [Locked()] * 2
+
+
+async def test_a_success_is_not_counted_and_a_lock_ends_after_a_day() -> None:
+    moment = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+    locking = gate(lockout=MemoryLockout(lambda: moment))
+    for _ in range(10):
+        assert isinstance(await locking.prove(JEANNE, BORN), Proven)
+    for _ in range(8):
+        await locking.prove(JEANNE, date(1962, 4, 2))
+    assert await locking.prove(JEANNE, BORN) == Locked()
+    moment += timedelta(hours=24)
+    assert isinstance(await locking.prove(JEANNE, BORN), Proven), (
+        "what came after the lock does not prolong it"
+    )
+
+
+async def test_calls_at_the_same_time_get_no_more_attempts_together() -> None:
+    locking = gate()
+    wrong = [locking.prove(JEANNE, date(1962, 4, day)) for day in range(2, 22)]
+    assert (await asyncio.gather(*wrong)).count(Refused()) == 4
+
+
+class Away:
+    async def attempt(self, subject: str) -> int:
+        raise LockoutUnavailable("away")
+
+    async def take_back(self, subject: str) -> None:
+        raise LockoutUnavailable("away")
+
+
+async def test_without_a_count_nobody_is_identified() -> None:
+    with pytest.raises(BackofficeUnavailable) as raised:
+        await gate(lockout=Away()).prove(JEANNE, BORN)
+    assert isinstance(raised.value.__cause__, LockoutUnavailable)
+
+
+async def test_what_is_counted_shows_no_number() -> None:
+    lockout = MemoryLockout()
+    await gate(lockout=lockout).prove(JEANNE, date(1962, 4, 2))
+    assert JEANNE not in str(lockout)
+
+
+@pytest.mark.parametrize(("today", "adviser"), [(date(2030, 3, 7), True), (date(2030, 3, 8), False)])
+async def test_a_minor_is_for_people_until_the_eighteenth_birthday(today: date, adviser: bool) -> None:
+    proof = await gate(today=lambda: today).prove("72619305", date(2012, 3, 8))
+    assert isinstance(proof, NeedsAdviser) is adviser
+
+
+async def test_the_same_questions_are_asked_whatever_is_wrong() -> None:
+    """No early return by whose absence one could tell that a customer exists."""
+    asked: list[list[str]] = []
+
+    class Listening(DemoBackoffice):
+        async def identify(self, number: str, birth_date: date) -> Customer | None:
+            asked[-1].append("identify")
+            return await super().identify(number, birth_date)
+
+        async def holder(self, number: str) -> str | None:
+            asked[-1].append("holder")
+            return await super().holder(number)
+
+    for number, born in (("VIE-0012345", BORN), ("VIE-0012345", date(1962, 4, 2)), ("VIE-9999999", BORN)):
+        asked.append([])
+        await Gate(Listening(DATA), KEY).prove(number, born)
+    assert asked[0] == asked[1] == asked[2]
+
+
+# Level 2
+
+
+async def test_a_third_item_raises_the_proof_of_the_same_customer() -> None:
+    proof = await gate().confirm(await proven(), ThirdItem(ThirdItemKind.POSTCODE, "69003"))
+    assert isinstance(proof, Proven)
+    assert (proof.identity.customer_number, proof.identity.level) == (JEANNE, IdentityLevel.THIRD_ITEM)
+
+
+async def test_a_wrong_third_item_counts_like_any_failure() -> None:
+    locking, identity = gate(), await proven()
+    wrong = ThirdItem(ThirdItemKind.POSTCODE, "31000")  # somebody else's
+    assert [await locking.confirm(identity, wrong) for _ in range(5)] == [Refused()] * 4 + [Locked()]
+    assert await locking.confirm(identity, ThirdItem(ThirdItemKind.POSTCODE, "69003")) == Locked()
+
+
+async def test_a_level_cannot_be_forged_in_the_state() -> None:
+    sealed = GATE.seal(await proven(), "call-1")
+    assert GATE.restore({**sealed, "level": 2}, "call-1") is None
+    strong = await gate().confirm(await proven(), ThirdItem(ThirdItemKind.POSTCODE, "69003"))
+    assert isinstance(strong, Proven)
+    stronger = GATE.seal(strong.identity, "call-1")
+    assert GATE.restore({**stronger, "customer_number": "20451736"}, "call-1") is None
+    assert GATE.restore(stronger, "call-1") == strong.identity
+    assert GATE.restore({**stronger, "level": 1}, "call-1") is None

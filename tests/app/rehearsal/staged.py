@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue, Script
-from app.rehearsal.transcript import Transcript
 from app.rehearsal.verdict import Recording, Verdict, judge
+from app.transcript import Transcript
 from audio.pcm import BYTES_PER_MS
 from graph.heard import CallBegins, Heard, Words
 from telephony.call import Call, CallId, HungUp

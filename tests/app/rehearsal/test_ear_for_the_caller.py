@@ -19,6 +19,7 @@ from audio.providers.espeak_tts import EspeakTts
 from audio.providers.silero_vad import SileroVad
 from audio.stt import Transcript
 from telephony.simulated_caller import mixed
+from tests.audio.listening import hear
 
 KNOWN = known_lines(read(Path("no-such.env")))
 CALLER = EspeakTts(REHEARSAL_VOICE, CALLER_WORDS_PER_MINUTE)
@@ -83,10 +84,9 @@ async def test_the_lines_of_the_script_are_cut_out_whole_wherever_they_fall(
     by = await ear(recorded)
     for said in SCRIPTED:
         quiet = bytes((2000 + offset_ms) * BYTES_PER_MS)
-        of_the_call = Ear(silero.open(), TurnTiming())
+        of_the_call = Ear(silero, TurnTiming())
         sound = on_the_line(quiet + await line(said, CALLER) + bytes(1500 * BYTES_PER_MS), seed=offset_ms)
-        events = [event for frame in frames(sound) for event in of_the_call.hear(frame)]
-        (turn,) = [event for event in events if isinstance(event, TurnEnded)]
+        (turn,) = [event for event in hear(of_the_call, sound) if isinstance(event, TurnEnded)]
         assert (await by.transcribe(turn.utterance, Expecting.OPEN)).text == said
 
 

