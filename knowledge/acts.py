@@ -145,9 +145,8 @@ def only_takes_leave(text: str) -> bool:
 def only_gives_numbers(text: str) -> bool:
     """Whether the caller just dictates a number or a date, with the little words around it."""
     said = plain(text)
-    return (
-        len(_NUMBER.findall(said)) >= _DICTATED and not _AROUND_NUMBERS.sub("", _NUMBER.sub("", said)).strip()
-    )
+    rest = _AROUND_NUMBERS.sub("", _NUMBER.sub("", said))
+    return len(_NUMBER.findall(said)) >= _DICTATED and not rest.strip()
 
 
 def _shows(said: str, signs: _Signs) -> bool:
@@ -211,9 +210,10 @@ _WANTS_PERSON, _IN_GENERAL, _ELSEWHERE, _TAKES_LEAVE = _CUES = (
 )
 """Of the file's tables, those that show no act but help to tell intents apart."""
 _LEAVE = re.compile(
-    r"\b(?:merci\w*|mer [sc]i|remercie|revoirs?|orvoir|bye|ciao|tchao|salut|adieu|bonne|belle|bientot|prochaine"
-    r"|revoyure|tantot|c est (?:tout|bon|parfait)|s est tout|sera tout|sa ira|ca ira|plus tard|raccroche\w*|laisse"
-    r"|rien|plus|fini|termine|suffit|week ?end|continuation|parfait|nickel|impeccable|kenavo|entendu|top|super)\b"
+    r"\b(?:merci\w*|mer [sc]i|remercie|revoirs?|orvoir|bye|ciao|tchao|salut|adieu|bonne|belle|bientot"
+    r"|prochaine|revoyure|tantot|c est (?:tout|bon|parfait)|s est tout|sera tout|sa ira|ca ira|plus tard"
+    r"|raccroche\w*|laisse|rien|plus|fini|termine|suffit|week ?end|continuation|parfait|nickel|impeccable"
+    r"|kenavo|entendu|top|super)\b"
 )
 _DICTATED = 3
 _AROUND_NUMBERS = re.compile(

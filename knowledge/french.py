@@ -23,7 +23,8 @@ _GLUED = re.compile(
     r"|(?=cest|cetait)(c)"
     r"|(?=lexp|lassu|largent|laccident|ladresse|lattest|lindemn|linond|lincend|lespace|lappli|lheure|limpot)(l)"
     r"|(?=dassu|dun\b|dune\b|davoir|dargent|dattest|dexpert|daccord|daccident|deau\b|dautre|dhabitude)(d)"
-    r"|(?=mappel|mavez|mavait|maviez|mont\b)(m)|(?=nai\b|nest\b|navez|navait|nont\b|nen\b|narrive)(n)"
+    r"|(?=mappel|mavez|mavait|maviez|mont\b)(m)"
+    r"|(?=nai\b|nest\b|navez|navait|nont\b|nen\b|narrive)(n)"
     r"|(?=quil\b|quils\b|quon\b|quest\b|quun\b|quune\b)(qu)|(?=sil\b|sest\b|sappel)(s))(?=[a-z])"
 )
 """Words whose apostrophe a transcription lost: « jai », « cest », « lexpert »."""
@@ -56,7 +57,7 @@ def plain(text: str) -> str:
 
 
 def unglued(text: str) -> str:
-    """``text``, lower case, with the elided words apart that a transcription glued (« jai » gives « j ai »)."""
+    """``text``, lower case, its elided words apart where a transcription glued them (« jai »: « j ai »)."""
     return _GLUED.sub(lambda found: f"{found[0]} ", text)
 
 
@@ -67,12 +68,42 @@ def words(text: str) -> list[str]:
 
 
 _SAYS_NOTHING = frozenset(
-    """euh heu euhm hum hem hmm mmh ben bah beh eh hein quoi voila alors donc bon enfin bonjour bonsoir madame
-    monsieur mademoiselle svp dites disons genre ouais la""".split()
+    [
+        "euh",
+        "heu",
+        "euhm",
+        "hum",
+        "hem",
+        "hmm",
+        "mmh",
+        "ben",
+        "bah",
+        "beh",
+        "eh",
+        "hein",
+        "quoi",
+        "voila",
+        "alors",
+        "donc",
+        "bon",
+        "enfin",
+        "bonjour",
+        "bonsoir",
+        "madame",
+        "monsieur",
+        "mademoiselle",
+        "svp",
+        "dites",
+        "disons",
+        "genre",
+        "ouais",
+        "la",
+    ]
 )
 """Words that only fill, and greet. « non », « oui » and « merci » say something."""
 _SAYS_NOTHING_AS_A_WHOLE = re.compile(
-    r"\b(?:s'?il (?:vous|te) pla[iî]t|si vous (?:voulez|pouvez) bien|je vous (?:en )?prie|en fait|du coup|tu vois"
+    r"\b(?:s'?il (?:vous|te) pla[iî]t|si vous (?:voulez|pouvez) bien|je vous (?:en )?prie|en fait|du coup"
+    r"|tu vois"
     r"|excuse[zr](?:[- ]moi)?(?: de vous d[eé]ranger)?|pardonne[zr][- ]moi|comment dire|vous savez|vous voyez"
     r"|(?:mon|ma|le|la|un|une|votre|mes|des) (?:[a-zéèç]+ (?:de (?:chez vous|l'agence) )?)"
     r"(?:m'a|m’a|m a|m'avait|nous a|m'ont|me) (?:dit|dis|conseill[eé]|expliqu[eé]|indiqu[eé]|racont[eé])"
@@ -134,7 +165,7 @@ _SOUNDS = tuple(
 
 @lru_cache(maxsize=20_000)
 def sound(word: str) -> str:
-    """Roughly how one French word sounds: ``sinistre`` and ``cinistre``, ``conseiller`` and ``conseillé`` meet.
+    """Roughly how one French word sounds: ``sinistre`` meets ``cinistre``, ``conseiller`` ``conseillé``.
 
     Coarse on purpose; for words that a transcription wrote by ear.
     """

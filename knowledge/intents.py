@@ -1,13 +1,13 @@
 """What the caller wants, guessed from a sentence in a few milliseconds, without a network.
 
-Theory of operation. An utterance loses what says nothing (hesitations, greetings, stutters, « mon conseiller
-m'a dit que… »: :func:`knowledge.french.gist`) and becomes a bag of features: word stems, small words included
-("mon dossier" is not "un dossier"), pairs of neighbouring stems, how words sound, and runs of three to five
-letters inside words; the last two survive mis-transcriptions. Each is weighed by tf-idf, every family and then the whole
-brought to length one; features never seen in training count in the length, so that gibberish is short
-in what is known. On these, one regularised least-squares classifier per intent (kernel ridge: with
-fewer utterances than features, the exact solution is one small linear system, so training is quick
-and always the same).
+Theory of operation. An utterance loses what says nothing (hesitations, greetings, stutters, « mon
+conseiller m'a dit que… »: :func:`knowledge.french.gist`) and becomes a bag of features: word stems, small
+words included ("mon dossier" is not "un dossier"), pairs of neighbouring stems, how words sound, and runs of
+three to five letters inside words; the last two survive mis-transcriptions. Each is weighed by tf-idf, every
+family and then the whole brought to length one; features never seen in training count in the length, so that
+gibberish is short in what is known. On these, one regularised least-squares classifier per kind of request
+(kernel ridge: with fewer utterances than features, the exact solution is one small linear system, so
+training is quick and always the same).
 
 Confidence. Scores become probabilities by a softmax whose sharpness is fitted on leave-one-out scores,
 which ridge regression gives in closed form (residual / diagonal of the inverse): no utterance judges
@@ -210,8 +210,8 @@ def read_utterances(folder: Path = INTENTS_FOLDER) -> dict[Kind, list[str]]:
 
 
 def _asked() -> list[str]:
-    """What the knowledge that ships with the agent answers: headings, and the other ways to ask."""
-    return [asked for one in read_folder() for asked in (one.question, *one.variants)]
+    """What the knowledge that ships with the agent answers."""
+    return [one.question for one in read_folder()]
 
 
 def _kind(file: Path) -> Kind:

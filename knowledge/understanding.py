@@ -40,27 +40,31 @@ _BY_PHRASE = 0.95
 _ONLY_ALONGSIDE = frozenset({Act.INSULT, Act.COMPLAINT, Act.HOLD_ON, Act.CALL_BACK})
 """Acts that leave a request its own way: who insults and asks for his claim is told about his claim."""
 
+_HEADS = (
+    r"j'aurais|je voudrais|j'aimerais|est[- ]ce|quel|comment|combien|passez|dites|donnez|o[uù]|vos|votre|mon"
+    r"|ma|mes|parler|savoir"
+)
+"""Words that begin a second request behind « et », and belong to it."""
 _PARTS = re.compile(
-    r"\s*(?:[.?!;]+\s+|,?\s*\b(?:et|mais)\s+(?:puis|aussi|ensuite|apr[eè]s|sinon|en plus|[eé]galement|au fait"
-    r"|enfin|tant que|d'ailleurs|j'aurais|je voudrais|j'aimerais|est[- ]ce|quel|comment|combien|passez|dites"
-    r"|donnez|o[uù]|vos|votre|mon|ma|mes|parler|savoir|puis je|aussi)\b"
-    r"|,?\s*\b(?:puis|ensuite|sinon|au fait|ah si|par contre|[eé]galement|en plus|apr[eè]s [cç]a|d'autre part)\b)\s*",
+    r"\s*(?:[.?!;]+\s+"
+    r"|,?\s*\b(?:et|mais)\s+(?:puis|aussi|ensuite|apr[eè]s|sinon|en plus|[eé]galement|au fait|enfin"
+    rf"|tant que|d'ailleurs|puis je|{_HEADS})\b"
+    r"|,?\s*\b(?:puis|ensuite|sinon|au fait|ah si|par contre|[eé]galement|en plus|apr[eè]s [cç]a"
+    r"|d'autre part)\b)\s*",
     re.IGNORECASE,
 )
 _WEAK_PARTS = re.compile(r"\s*(?:,|\bet\b)\s*", re.IGNORECASE)
-_KEEPS_ITS_HEAD = re.compile(
-    r"(?:j'aurais|je voudrais|j'aimerais|est[- ]ce|quel|comment|combien|passez|dites|donnez"
-    r"|o[uù]|vos|votre|mon|ma|mes|parler|savoir)$",
-    re.IGNORECASE,
-)
+_KEEPS_ITS_HEAD = re.compile(rf"(?:{_HEADS})$", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
-    r".*\b(?:non,? pardon|euh,? non|non,? attendez|je voulais dire|je veux dire|enfin non|en fait,? non|ou plut[oô]t"
-    r"|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?)|laissez tomber|oubliez (?:mon|ma|le|la) \w+)\b[,. ]*",
+    r".*\b(?:non,? pardon|euh,? non|non,? attendez|je voulais dire|je veux dire|enfin non|en fait,? non"
+    r"|ou plut[oô]t|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?)|laissez tomber"
+    r"|oubliez (?:mon|ma|le|la) \w+)\b[,. ]*",
     re.IGNORECASE | re.DOTALL,
 )
 _DENIED = re.compile(
     r"\b(?:(?:je|j'|c'est|ce n'est|n'|ne|c'|en)\s?)*(?:\w+\s){0,2}?"
-    r"(?:pas|plus)\s(?:\w+\s){0,4}?(?:mon|ma|le|la|un|une|de|d'|du)\s?\w+(?:\s(?:vie|de sinistre))?(?:,\s*|\s+(?=juste|plut[oô]t|mais))",
+    r"(?:pas|plus)\s(?:\w+\s){0,4}?(?:mon|ma|le|la|un|une|de|d'|du)\s?\w+(?:\s(?:vie|de sinistre))?"
+    r"(?:,\s*|\s+(?=juste|plut[oô]t|mais))",
     re.IGNORECASE,
 )
 _TOPIC = re.compile(r"\b(?:pour|au sujet de|à propos de|concernant|à cause de)\b", re.IGNORECASE)
@@ -165,8 +169,8 @@ _AT_ONCE = frozenset(
 
 
 _HIS = re.compile(
-    r"\b(?:mon|ma|mes|notre|nos) (?:\w+ )?(?:contrats?|sinistres?|dossiers?|epargne|assurance|versements?|argent"
-    r"|rembours\w+|placements?|accidents?|expert|rachat|retrait|virement|degats?|vol|voiture|toit\w*|cheque"
+    r"\b(?:mon|ma|mes|notre|nos) (?:\w+ )?(?:contrats?|sinistres?|dossiers?|epargne|assurance|versements?"
+    r"|argent|rembours\w+|placements?|accidents?|expert|rachat|retrait|virement|degats?|vol|voiture|toit\w*|cheque"
     r"|indemn\w+|beneficiaires?|capital|declaration|prelevements?|releve)\b|\bj (?:ai|avais|attends)\b"
 )
 _HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
@@ -184,7 +188,8 @@ def _cuts(text: str) -> Iterator[tuple[str, str, float]]:
     for pattern, needed in ((_PARTS, CLEAR), (_WEAK_PARTS, CLEAR_BESIDE)):
         for joint in pattern.finditer(text):
             head = _KEEPS_ITS_HEAD.search(joint.group().strip())
-            left, right = text[: joint.start()], (head.group() + " " if head else "") + text[joint.end() :]
+            left = text[: joint.start()]
+            right = (head.group() + " " if head else "") + text[joint.end() :]
             if len(plain(left)) >= _SHORTEST and len(plain(right)) >= _SHORTEST:
                 yield left.strip(), right.strip(), needed
 

@@ -126,7 +126,8 @@ def _in_words(found: re.Match[str]) -> str:
     whole = re.sub(r"\D", "", found["whole"])
     if len(whole) > _LONGEST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
         return found[0]
-    said = f" {num2words(int(whole), lang='fr').replace(' ', '-')} "
+    # « un » alone would be an article.
+    said = " 1 " if int(whole) == 1 else f" {num2words(int(whole), lang='fr').replace(' ', '-')} "
     if found["cents"] is None:
         return said
     zero = "zéro " if found["cents"].startswith("0") else ""
@@ -202,7 +203,15 @@ def _sums(take: list[Word]) -> Iterator[_Sum]:
 
 
 def _with_hundreds_misheard(take: list[Word]) -> list[Word]:
-    """« cinq sans euros »: a homophone between a number and its unit."""
+    """« cinq sans euros »: a homophone between a number and its unit; and « un euro » is no article."""
+    take = [
+        Word("1", word.before)
+        if word.text in {"un", "une"}
+        and _text(take, at + 1) in _EUROS | {"centime"}
+        and not (at and (is_number(take[at - 1]) or take[at - 1].text == "et"))
+        else word
+        for at, word in enumerate(take)
+    ]
     return [
         Word(HOMOPHONES[word.text], word.before)
         if word.text in HOMOPHONES and at and is_number(take[at - 1]) and _text(take, at + 1) in _EUROS
