@@ -93,6 +93,29 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
         raise CannotRun(str(exc)) from exc
 
 
+async def _erase(settings: Settings, options: argparse.Namespace) -> int:
+    from app.person_desk import erase
+
+    return await erase(settings, options.customer, options.caller, as_json=options.json)
+
+
+async def _export(settings: Settings, options: argparse.Namespace) -> int:
+    from app.person_desk import export
+
+    return await export(settings, options.customer, options.caller)
+
+
+def _person_arguments(parser: argparse.ArgumentParser) -> None:
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--customer", default="", metavar="N", help="by customer number: eight digits")
+    who.add_argument("--caller", default="", metavar="N", help="by the telephone he rang from")
+
+
+def _erase_arguments(parser: argparse.ArgumentParser) -> None:
+    _person_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="the receipt as JSON")
+
+
 async def _events(settings: Settings, options: argparse.Namespace) -> int:
     from app.events import follow
 
@@ -214,6 +237,20 @@ COMMANDS = (
         "python -m app evaluate intents tests/understanding/intents/tuning",
         _evaluate,
         _evaluate_arguments,
+    ),
+    Command(
+        "erase",
+        "remove a person from everything that is kept, and print a receipt (GDPR article 17)",
+        "python -m app erase --customer 10078821",
+        _erase,
+        _erase_arguments,
+    ),
+    Command(
+        "export",
+        "print everything that is kept of a person, as JSON (GDPR articles 15 and 20)",
+        "python -m app export --customer 10078821 > export.json",
+        _export,
+        _person_arguments,
     ),
     Command(
         "events",

@@ -123,7 +123,7 @@ async def archiving(
                 async with asyncio.timeout(FAREWELL_S):
                     await journal.written()
             except TimeoutError:
-                log.warning("transcript.not_kept", extra={"error": "the disk is too slow"})
+                log.warning("transcripts.left_unwritten", extra={"error": "the disk is too slow"})
 
 
 async def _sweep(archive: FileArchive, days: Mapping[Kind, int], now: Now) -> None:

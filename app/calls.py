@@ -19,7 +19,9 @@ from telephony.journal import (
     CallStarted,
     NodePassed,
     RecordingRefused,
+    SpeculationDropped,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -107,7 +109,7 @@ class CallBook:
                 status.phase = outcome.name
                 if status.ended_at_s is None:  # of a caller who was passed on, the agent's part counts
                     status.ended_at_s = self._clock()
-            case TurnSaid() | TurnInterrupted() | RecordingRefused():
+            case TurnSaid() | TurnInterrupted() | RecordingRefused() | TalkedThrough() | SpeculationDropped():
                 pass
 
     def _forget_oldest(self) -> None:

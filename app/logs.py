@@ -31,7 +31,9 @@ from telephony.journal import (
     CallStarted,
     NodePassed,
     RecordingRefused,
+    SpeculationDropped,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -109,7 +111,13 @@ class LogJournal:
                     dialogue_ms=round(times.dialogue_ms, 1),
                     voice_ms=round(times.voice_ms, 1),
                     line_ms=round(times.line_ms, 1),
+                    ear_ms=round(times.ear_ms, 1),
+                    prepared_ms=round(times.prepared_ms, 1),
                 )
+            case TalkedThrough(why):
+                self._info("talked.through", call_id, why=why)
+            case SpeculationDropped(reached):
+                self._log.debug("speculation.dropped", extra={"call_id": call_id, "reached": reached})
             case RecordingRefused():
                 self._info("recording.refused", call_id)
             case CallerIdentified():  # not as whom

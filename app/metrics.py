@@ -34,7 +34,9 @@ from telephony.journal import (
     CallStarted,
     NodePassed,
     RecordingRefused,
+    SpeculationDropped,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -93,6 +95,16 @@ class Metrics:
         for component in COMPONENTS:
             self._errors.labels(component)
         self._interruptions = counter("interruptions", "Times a caller spoke while the agent did.")
+        self._talked_through = counter(
+            "talked_through", "Times the voice paused for a caller and went on, by why.", ("why",)
+        )
+        for why in ("noise", "listening"):
+            self._talked_through.labels(why)
+        self._speculations_dropped = counter(
+            "speculations_dropped", "Answers prepared in a pause and thrown away, by stage.", ("reached",)
+        )
+        for reached in ("transcribing", "thinking", "speaking"):
+            self._speculations_dropped.labels(reached)
         self._not_taken = counter("not_taken", "Callers passed on whom nobody took, by why.", ("why",))
         for why in get_args(Unreached):
             self._not_taken.labels(why)
@@ -217,6 +229,10 @@ class Metrics:
                 ended_s = self._passed_on_s.pop(call_id, self._clock())
                 if started_s is not None:
                     self._duration.observe(ended_s - started_s)
+            case SpeculationDropped(reached):
+                self._speculations_dropped.labels(reached).inc()
+            case TalkedThrough(why):
+                self._talked_through.labels(why).inc()
             case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused() | CallerIdentified():
                 pass
 

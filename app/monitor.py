@@ -38,7 +38,7 @@ from telephony.channels import ChannelRow, ChannelTable, QueueTable, TrunkTable
 
 log = logging.getLogger(__name__)
 
-NOT_CONFIGURED = "no AMI: ASTERISK_AMI_USERNAME and ASTERISK_AMI_SECRET are not set"
+NOT_CONFIGURED = "no AMI: ASTERISK_AMI_SECRET is not set"
 
 
 TakingAway = Callable[[CallId, str], AbstractAsyncContextManager[Mapping[str, str]]]

@@ -13,8 +13,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
+from memory.limits import Rules
 from memory.sealing import KeyRing
 from telephony.handover import HandoverPlan
+from telephony.turn import Budgets
 from tools.opening_hours import OpeningHours
 
 ENV_FILE = Path(".env")
@@ -73,7 +75,7 @@ class AsteriskManager(_Concern):
 
     host: str = Field("127.0.0.1", description="address of AMI; its words travel in clear, secret included")
     port: int = Field(5038, ge=1, le=65535, description="port of AMI")
-    username: str = Field("", description="user of manager.conf; empty: no AMI")
+    username: str = Field("agent", description="user of manager.conf")
     secret: SecretStr = Field(SecretStr(""), description="its secret; empty: no AMI")
     trunks: str = Field("trunk", description="PJSIP endpoints whose loss is an alarm, with commas between")
     handover_context: str = Field(
@@ -85,7 +87,7 @@ class AsteriskManager(_Concern):
     @property
     def configured(self) -> bool:
         """Whether there is an AMI to speak to."""
-        return bool(self.username and self.secret.get_secret_value())
+        return bool(self.secret.get_secret_value())
 
     def endpoints(self) -> frozenset[str]:
         """:attr:`trunks`, one by one."""
@@ -223,8 +225,8 @@ class Voices(_Concern):
     order: str = Field(
         "elevenlabs,azure,espeak", description="who speaks, then who stands in, if they have a key"
     )
-    first_audio_ms: int = Field(1200, ge=100, description="a cloud voice that has not begun by then is left")
-    gap_ms: int = Field(1000, ge=100, description="as is one that falls silent for so long within a sentence")
+    first_audio_ms: int = Field(1000, ge=100, description="a cloud voice that has not begun by then is left")
+    gap_ms: int = Field(800, ge=100, description="as is one that falls silent for so long within a sentence")
     cache_mb: int = Field(
         256, ge=0, description="bound of the sound of fixed lines that is kept in the data folder; 0: none is"
     )
@@ -252,6 +254,47 @@ class Speech(_Concern):
     )
 
 
+class TurnTaking(_Concern):
+    """Who speaks when, and how long callers wait."""
+
+    model_config = SettingsConfigDict(env_prefix="TURN_")
+
+    preparation_pause_ms: int = Field(
+        160, ge=60, lt=500, description="pause of a caller in which his answer begins to be prepared"
+    )
+    preparations: int = Field(
+        6, ge=0, description="pauses of one turn in which it is, each a round with the providers; 0: never"
+    )
+    silence_ms: int = Field(
+        7000, ge=3000, description="silence after which the caller is asked if he is there"
+    )
+    look_up_ms: int = Field(
+        15000, ge=3000, description="the same while he looks for a number he was asked for"
+    )
+    filler_ms: int = Field(1500, ge=500, description="wait after which he is told that he is being served")
+    transcription_budget_ms: int = Field(
+        2500, ge=500, description="longest wait for a transcript, by any ear"
+    )
+    dialogue_budget_ms: int = Field(5000, ge=500, description="longest wait for the dialogue's next line")
+    voice_budget_ms: int = Field(2500, ge=500, description="longest wait for the next piece of sound")
+
+    @model_validator(mode="after")
+    def _looking_takes_longer(self) -> Self:
+        if self.look_up_ms < self.silence_ms:
+            raise ValueError("TURN_LOOK_UP_MS must not be below TURN_SILENCE_MS")
+        return self
+
+    def budgets(self) -> Budgets:
+        """The same for a session."""
+        return Budgets(
+            filler_ms=self.filler_ms,
+            transcription_ms=self.transcription_budget_ms,
+            dialogue_ms=self.dialogue_budget_ms,
+            voice_ms=self.voice_budget_ms,
+            rounds=self.preparations,
+        )
+
+
 class VoiceActivity(_Concern):
     """When a caller's turn begins and ends."""
 
@@ -262,9 +305,12 @@ class VoiceActivity(_Concern):
     min_silence_duration_ms: int = Field(700, ge=200, description="pause that ends an ordinary turn")
     padding_duration_ms: int = Field(300, ge=0, description="sound kept before and after speech")
 
-    def timing(self) -> TurnTiming:
+    def timing(self, turns: TurnTaking) -> TurnTiming:
         """The detector's times; patience for numbers and dates stays longer than for words."""
         return TurnTiming(
+            pause_ms=min(turns.preparation_pause_ms, self.min_silence_duration_ms - 1),
+            silence_ms=turns.silence_ms,
+            look_up_ms=turns.look_up_ms,
             threshold=self.threshold,
             min_speech_ms=self.min_speech_duration_ms,
             padding_ms=self.padding_duration_ms,
@@ -416,6 +462,38 @@ class Redis(_Concern):
         return f"redis://{self.host}:{self.port}/{self.db}" if self.host else ""
 
 
+class Limits(_Concern):
+    """How much of the line one caller, one call and one day may take; 0 is no limit."""
+
+    model_config = SettingsConfigDict(env_prefix="LIMITS_")
+
+    calls_of_caller_an_hour: int = Field(
+        20, ge=0, description="calls from one number within an hour, after which people take over"
+    )
+    calls_at_once: int = Field(
+        0, ge=0, description="calls at once over all workers; further ones go to people"
+    )
+    cost_of_call_cents: float = Field(
+        0, ge=0, description="what providers may cost in one call, after which people take over"
+    )
+    cost_of_day_cents: float = Field(
+        0, ge=0, description="what providers may cost within a day, after which calls go to people"
+    )
+    stt_cents_a_minute: float = Field(0.07, ge=0, description="price of an ear, by the minute of speech")
+    tts_cents_a_1000_characters: float = Field(8.0, ge=0, description="price of a voice")
+    llm_cents_a_1000_tokens: float = Field(0.06, ge=0, description="price of a language model")
+
+    def rules(self, longest_call_s: float) -> Rules:
+        """The same for the line."""
+        return Rules(
+            self.calls_of_caller_an_hour,
+            self.calls_at_once,
+            self.cost_of_call_cents,
+            self.cost_of_day_cents,
+            longest_call_s,
+        )
+
+
 class Privacy(_Concern):
     """What is kept of calls that are over, and under which keys."""
 
@@ -471,6 +549,7 @@ class Settings:
     azure: Azure
     voices: Voices
     speech: Speech
+    turn_taking: TurnTaking
     voice_activity: VoiceActivity
     insurance: Insurance
     opening: OpeningTimes
@@ -481,6 +560,7 @@ class Settings:
     redis: Redis
     tracing: Tracing
     events: Events
+    limits: Limits
     privacy: Privacy
 
 

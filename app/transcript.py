@@ -21,7 +21,9 @@ from telephony.journal import (
     CallStarted,
     NodePassed,
     RecordingRefused,
+    SpeculationDropped,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -103,6 +105,8 @@ class Transcript:
                 self.outcome = outcome
             case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
                 pass
+            case TalkedThrough() | SpeculationDropped():
+                pass  # nothing was said or heard
             case _ if not self.turns:
                 if isinstance(event, StageFailed):  # the ear failed before anything was heard
                     self._begin(CallBegins(), 0, 0)

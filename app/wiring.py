@@ -26,6 +26,7 @@ from app.events import AnnouncedCallBacks, EventJournal, announce_switches
 from app.fixed_lines import fixed_sentences
 from app.logs import log_breaker_news, log_provider_news
 from app.monitor import Monitor, Thresholds
+from app.person import Stores
 from app.settings import Settings, SettingsInvalid
 from app.warming import Warming
 from audio.arriving import Bounds
@@ -43,6 +44,7 @@ from graph.checkpoints import open_checkpoints, open_redis_checkpoints
 from graph.dialogue import Dialogue
 from graph.safekeeping import Safekeeping
 from graph.sealed_checkpoints import sealed
+from knowledge.answer_writer import AnswerWriter
 from knowledge.documents import read_folder
 from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
 from knowledge.intents import LocalIntentClassifier
@@ -54,17 +56,24 @@ from knowledge.understanding import Understanding
 from memory.archive import FileArchive, Kind
 from memory.breaker import Breakers
 from memory.breaker_link import sharing
+from memory.counters import Counters, MemoryCounters, SturdyCounters
+from memory.dropped_calls import DroppedCalls, MemoryDroppedCalls, RedisDroppedCalls
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
+from memory.limits import Limits
+from memory.lockout import CountedLockout
 from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
+from memory.redis_counters import RedisCounters
 from nodes.faq import Faq
+from prompts import load as load_words
 from telephony.agi_server import AgiServer
 from telephony.ami_client import AmiLink
 from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
+from telephony.standby import StandbyLines
 from telephony.switchboard import Switchboard
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
@@ -82,6 +91,9 @@ if TYPE_CHECKING:  # imported when chosen, by the table of providers
     from knowledge.llm_groq import GroqModel
 
 log = logging.getLogger(__name__)
+
+CALL_BACKS = "callbacks.jsonl"
+"""In the data folder: promised call-backs."""
 
 REHEARSAL_LINES = Path(__file__).parent / "rehearsal" / "lines.txt"
 """What the keyless ear knows when nothing else is configured: the caller's part of the demonstration."""
@@ -197,8 +209,10 @@ async def open_mind(
         classifier = Understanding(await asyncio.to_thread(LocalIntentClassifier.train))
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
-        gate = Gate(backoffice, _identity_key(settings))
-        call_backs = settings.application.data_folder / "callbacks.jsonl"
+        key = _identity_key(settings)
+        counters = _counters(redis)
+        gate = Gate(backoffice, key, CountedLockout(counters))
+        call_backs = settings.application.data_folder / CALL_BACKS
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
         providers.listeners.append(announce_switches(bus, now))
         if redis is not None:
@@ -229,9 +243,11 @@ async def open_mind(
 
 @asynccontextmanager
 async def open_faq(settings: Settings) -> AsyncIterator[Faq]:
-    """The part that answers general questions, alone: for measuring it."""
+    """The part that answers general questions, alone, with the model there is: for measuring it."""
     async with AsyncExitStack() as stack:
-        yield Faq(await _knowledge(settings, stack))
+        model = await _model(settings, Providers.watched_by(nobody), stack)
+        knowledge = await _knowledge(settings, stack)
+        yield Faq(knowledge, None if model is None else AnswerWriter(model, load_words("faq").system))
 
 
 @asynccontextmanager
@@ -263,15 +279,27 @@ async def open_agent(
         traces = await _traces(settings, stack)
         own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
-        archive = FileArchive(settings.application.data_folder / "archive", privacy.ring())
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
-        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
+        if kept := await stack.enter_async_context(archiving(_archive(settings), parts, days, now)):
             own.append(kept)
         journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         detector.gather_with(metronome.soon)
-        desk = FrontDesk(mind.dialogue, ears, voice, detector, settings.voice_activity.timing(), journal)
+        turns = settings.turn_taking
+        timing = settings.voice_activity.timing(turns)
+        standby = StandbyLines(voice)
+        await standby.make()
+        desk = FrontDesk(
+            mind.dialogue,
+            ears,
+            voice,
+            detector,
+            timing,
+            journal,
+            budgets=turns.budgets(),
+            standby=standby,
+        )
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
         await media.start()
@@ -355,6 +383,40 @@ async def _checkpoints(
     form = settings.checkpoints.redis
     opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
+
+
+def _counters(redis: Redis | None) -> Counters:
+    """What is counted across calls; across workers too when there is a Redis."""
+    own = MemoryCounters()
+    return own if redis is None else SturdyCounters(RedisCounters(redis), own)
+
+
+def _archive(settings: Settings) -> FileArchive:
+    return FileArchive(settings.application.data_folder / "archive", settings.privacy.ring())
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Everything that keeps something of calls, for who looks for a person in it.
+
+    Raises what the stores raise when they cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        redis = await _redis(settings, stack)
+        calls, _ = await _checkpoints(settings, redis, stack)
+        key = _identity_key(settings)
+        counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
+        dropped: DroppedCalls = MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key)
+        yield Stores(
+            archive=_archive(settings),
+            calls=calls,
+            call_backs=settings.application.data_folder / CALL_BACKS,
+            counters=counters,
+            limits=Limits(counters, settings.limits.rules(settings.asterisk_manager.longest_call_s), key),
+            dropped=dropped,
+            gate=Gate(await _backoffice(settings, Providers.watched_by(), stack), key),
+            redis=redis,
+        )
 
 
 async def _traces(settings: Settings, stack: AsyncExitStack) -> list[Journal]:

@@ -25,11 +25,12 @@ from memory.breaker import Fault, FaultKind
 class Bounds:
     """How long a provider's sound is waited for.
 
-    The defaults leave a caller with under 3 s of nothing even when two providers stall one after the other.
+    With the defaults a caller waits 2 s when two providers stall one after the other: less than a turn waits
+    for any sound at all (``telephony.turn.Budgets``), so that the local voice still has its say.
     """
 
-    first_audio_ms: int = 1200
-    gap_ms: int = 1000
+    first_audio_ms: int = 1000
+    gap_ms: int = 800
     whole_ms: int = 10_000
     """All waiting for one sentence together."""
 

@@ -17,7 +17,18 @@ else is done to it.
 from collections.abc import Callable
 from typing import TypeVar
 
-from audio.endpointing import EarEvent, Expecting, TurnBounds, TurnDetector, TurnEnded, TurnTiming, Utterance
+from audio.endpointing import (
+    DetectorEvent,
+    EarEvent,
+    Expecting,
+    Paused,
+    PossibleEnd,
+    TurnBounds,
+    TurnDetector,
+    TurnEnded,
+    TurnTiming,
+    Utterance,
+)
 from audio.pcm import BYTES_PER_MS
 from audio.vad import VoiceDetector
 
@@ -59,6 +70,19 @@ class Ear:
         """What the agent has just asked for; decides how long a pause ends the caller's turn."""
         self._detector.expect(expecting)
 
+    def hold_silence(self, for_ms: int) -> None:
+        """See :meth:`audio.endpointing.TurnDetector.hold_silence`."""
+        self._detector.hold_silence(for_ms)
+
+    def wait_longer(self, patience_ms: int) -> None:
+        """See :meth:`audio.endpointing.TurnDetector.wait_longer`."""
+        self._detector.wait_longer(patience_ms)
+
+    def end_turn(self) -> TurnEnded | None:
+        """See :meth:`audio.endpointing.TurnDetector.end_turn`."""
+        bounds = self._detector.end_turn()
+        return None if bounds is None else TurnEnded(self._cut(bounds), bounds.speech_ended_ms, bounds.at_ms)
+
     def hear(self, frame: bytes) -> None:
         """The caller's sound, of any length, even cut within a sample (signed 16-bit mono, 8 kHz)."""
         if self._half_sample or len(frame) % 2:
@@ -89,14 +113,25 @@ class Ear:
 
     def _learn(self, duration_ms: float, probability: float) -> None:
         for event in self._detector.hear(duration_ms, probability):
-            self.tell(self._with_sound(event) if isinstance(event, TurnBounds) else event)
+            told = self._with_sound(event)
+            if told is not None:
+                self.tell(told)
         self._trim()
 
-    def _with_sound(self, turn: TurnBounds) -> TurnEnded:
+    def _with_sound(self, event: DetectorEvent) -> EarEvent | None:
+        match event:
+            case TurnBounds():
+                return TurnEnded(self._cut(event), event.speech_ended_ms, event.at_ms)
+            case PossibleEnd(at_ms):
+                said = self._detector.so_far
+                return None if said is None else Paused(self._cut(said), said.speech_ended_ms, at_ms)
+            case _:
+                return event
+
+    def _cut(self, turn: TurnBounds) -> Utterance:
         first = turn.started_ms * BYTES_PER_MS - self._sound_from
         last = turn.ended_ms * BYTES_PER_MS - self._sound_from
-        utterance = Utterance(bytes(self._sound[first:last]), turn.started_ms, turn.ended_ms)
-        return TurnEnded(utterance, turn.speech_ended_ms, turn.at_ms)
+        return Utterance(bytes(self._sound[first:last]), turn.started_ms, turn.ended_ms)
 
     def _trim(self) -> None:
         excess = int(self._detector.needed_from_ms) * BYTES_PER_MS - self._sound_from

@@ -17,7 +17,7 @@ A piece is *speech* when its probability reaches the threshold. One piece makes 
     SPEAKING  pause_ms without speech                  PossibleEnd    PAUSED
     PAUSED    speech                                   SpeechResumed  SPEAKING
     PAUSED    patience over                            TurnBounds     WAITING
-    PAUSED    patience over, under min_speech_ms       SpeechDropped  WAITING
+    PAUSED    noise_ms over, under min_speech_ms       SpeechDropped  WAITING
     SPEAKING  max_utterance_ms since the first speech  TurnBounds     WAITING
     ========  =======================================  =============  ========
 
@@ -38,7 +38,10 @@ Three rules run beside the states:
   whose dog barks every five seconds is still to be asked whether he is there.
 
 How long a pause ends a turn is *patience*, and depends on what was asked (:class:`Expecting`): people
-breathe between the pairs of a number they read out, and not within "oui".
+breathe between the pairs of a number they read out, and not within "oui". Whoever has read the words before
+that may know better: :meth:`TurnDetector.end_turn` ends it at once, :meth:`TurnDetector.wait_longer` gives
+this one pause more time. How long a *silence* may last depends on it too: a policy's number has to be found
+first; and who asks for a moment is given it (:meth:`TurnDetector.hold_silence`).
 """
 
 from collections import deque
@@ -96,8 +99,18 @@ class BargeIn:
 
 @dataclass(frozen=True, slots=True)
 class PossibleEnd:
+    """The caller has paused; the ear makes a :class:`Paused` of it when he has said enough."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
     """The caller has paused; worth beginning to transcribe, in case this is the end."""
 
+    utterance: Utterance
+    """What he has said in this turn so far."""
+    speech_ended_ms: int
     at_ms: int
 
 
@@ -148,8 +161,11 @@ class TurnEnded:
 DetectorEvent = SpeechStarted | BargeIn | PossibleEnd | SpeechResumed | SpeechDropped | TurnBounds | Silence
 """What :class:`TurnDetector` tells."""
 
-EarEvent = SpeechStarted | BargeIn | PossibleEnd | SpeechResumed | SpeechDropped | TurnEnded | Silence
-"""What :class:`audio.ear.Ear` tells: the same, the turns with their sound."""
+EarEvent = SpeechStarted | BargeIn | Paused | SpeechResumed | SpeechDropped | TurnEnded | Silence
+"""What :class:`audio.ear.Ear` tells: the same, pauses and turns with their sound.
+
+A pause after what is too short to be a turn (a cough) is not told.
+"""
 
 
 # Ordinary turns want 0.7 to 0.9 s, dictated numbers 1.5 to 2 s (trade figures). A yes or a no is one breath.
@@ -181,6 +197,9 @@ class TurnTiming:
     after 207 to 330 ms with 200 ms."""
     min_speech_ms: int = 150
     """Shorter speech is no turn (VAD_MIN_SPEECH_DURATION_MS). A brisk "oui" lasts 200 ms."""
+    noise_ms: int = 400
+    """Pause after which what was too short for a turn is dropped, when patience is longer: the agent, who
+    has stopped for a cough, is to go on. Longer than the hole a stop consonant leaves in a word."""
     pause_ms: int = 160
     """Pause after which the end is possible. Measured: beginning to transcribe here, and holding the
     answer until the end is sure, brings the answer from 1 090 to 736 ms after the last word (median, with
@@ -188,8 +207,10 @@ class TurnTiming:
     patience_ms: Mapping[Expecting, int] = field(default_factory=lambda: PATIENCE_MS)
     """Pause after which the turn is over, by what was asked (for OPEN: VAD_MIN_SILENCE_DURATION_MS)."""
     silence_ms: int = 7000
-    """Nobody speaks for so long: Silence. Longer than it takes to find a policy's number on a letter
-    would be politer; much longer makes callers think that the line is dead (our judgement)."""
+    """Nobody speaks for so long: Silence. Much longer makes callers think that the line is dead (our
+    judgement)."""
+    look_up_ms: int = 15_000
+    """The same when a number was asked for, which is on a letter, in a drawer (our judgement)."""
     max_utterance_ms: int = 30_000
     """A turn that lasts so long is ended: a television, a hold tune. Whisper hears 30 s at a time."""
     padding_ms: int = 300
@@ -216,6 +237,11 @@ class TurnTiming:
             )
         if self.min_speech_ms < 0 or self.padding_ms < 0 or self.silence_ms <= 0:
             raise ValueError("min_speech_ms and padding_ms must not be negative, silence_ms must be positive")
+        if self.noise_ms < self.pause_ms or self.look_up_ms < self.silence_ms:
+            raise ValueError(
+                "noise_ms must not be below pause_ms, nor look_up_ms below silence_ms: "
+                f"noise_ms={self.noise_ms}, look_up_ms={self.look_up_ms}"
+            )
         if self.max_utterance_ms <= max(self.barge_in_ms * ONSET_SPREAD, self.min_speech_ms):
             raise ValueError(f"max_utterance_ms={self.max_utterance_ms} ends every turn before it has begun")
 
@@ -264,6 +290,7 @@ class TurnDetector:
     def __init__(self, timing: TurnTiming) -> None:
         self._timing = timing
         self._patience_ms = timing.patience_ms[Expecting.OPEN]
+        self._longer_ms = 0  # patience given to the pause under way
         self._state = _State.WAITING
         self._now_ms = 0.0
 
@@ -277,6 +304,8 @@ class TurnDetector:
         self._over_agent = _RecentSpeech(timing.barge_in_ms)
         self._barged_in = False
 
+        self._silence_ms = timing.silence_ms
+        self._held_ms = 0  # silence that was asked for
         self._quiet_since_ms = 0.0
         self._silence_due_ms = float(timing.silence_ms)
 
@@ -309,6 +338,36 @@ class TurnDetector:
     def expect(self, expecting: Expecting) -> None:
         """From now on, have the patience that the answer to such a question needs."""
         self._patience_ms = self._timing.patience_ms[expecting]
+        number = expecting is Expecting.NUMBER
+        self._silence_ms = self._timing.look_up_ms if number else self._timing.silence_ms
+        self._count_silence_from(self._quiet_since_ms)
+
+    def hold_silence(self, for_ms: int) -> None:
+        """The caller has asked for a moment: tell no Silence for so long, or until he has spoken again."""
+        self._held_ms = for_ms
+        self._count_silence_from(self._quiet_since_ms)
+
+    def wait_longer(self, patience_ms: int) -> None:
+        """Have at least so much patience with the pause under way: he was in the middle of a sentence."""
+        if self._state is _State.PAUSED:
+            self._longer_ms = patience_ms
+
+    def end_turn(self) -> TurnBounds | None:
+        """The turn is over, whatever patience is left: he has said all that was asked.
+
+        None when there is no pause to end it in: he goes on, or the turn is already over.
+        """
+        if self._state is not _State.PAUSED:
+            return None
+        ended = self._close_turn()
+        return ended if isinstance(ended, TurnBounds) else None
+
+    @property
+    def so_far(self) -> TurnBounds | None:
+        """Where the open turn would lie if it ended now; None when there is none, or too little of one."""
+        if self._state is _State.WAITING or self._speech_ms < self._timing.min_speech_ms:
+            return None
+        return self._bounds()
 
     def hear(self, duration_ms: float, probability: float) -> list[DetectorEvent]:
         """What the next ``duration_ms`` of sound mean, ``probability`` (0..1) being that of speech in it.
@@ -339,7 +398,7 @@ class TurnDetector:
             if self._onset.enough:
                 return [self._open_turn()]
         elif self._now_ms >= self._silence_due_ms and not self._agent_speaking:
-            self._silence_due_ms += self._timing.silence_ms
+            self._silence_due_ms += self._silence_span_ms
             return [Silence(int(self._now_ms - self._quiet_since_ms), int(self._now_ms))]
         return []
 
@@ -357,8 +416,12 @@ class TurnDetector:
         if speech:
             self._add_speech(began_ms)
             self._state = _State.SPEAKING
+            self._longer_ms = 0
             return [SpeechResumed(int(self._now_ms))]
-        if self._now_ms - self._speech_ended_ms >= self._patience_ms:
+        patience_ms = max(self._patience_ms, self._longer_ms)
+        if self._speech_ms < self._timing.min_speech_ms:
+            patience_ms = min(patience_ms, self._timing.noise_ms)
+        if self._now_ms - self._speech_ended_ms >= patience_ms:
             return [self._close_turn()]
         return []
 
@@ -384,14 +447,19 @@ class TurnDetector:
 
     def _close_turn(self) -> TurnBounds | SpeechDropped:
         self._state = _State.WAITING
+        self._longer_ms = 0
         if self._speech_ms < self._timing.min_speech_ms:
             return SpeechDropped(int(self._now_ms))
-        started_ms = self._look_back(self._began_ms)
+        bounds = self._bounds()
         self._given_away_ms = min(self._speech_ended_ms + self._timing.padding_ms, self._now_ms)
+        self._held_ms = 0
         self._count_silence_from(max(self._speech_ended_ms, self._quiet_since_ms))
+        return bounds
+
+    def _bounds(self) -> TurnBounds:
         return TurnBounds(
-            started_ms=int(started_ms),
-            ended_ms=int(self._given_away_ms),
+            started_ms=int(self._look_back(self._began_ms)),
+            ended_ms=int(min(self._speech_ended_ms + self._timing.padding_ms, self._now_ms)),
             speech_ended_ms=int(self._speech_ended_ms),
             at_ms=int(self._now_ms),
         )
@@ -402,4 +470,8 @@ class TurnDetector:
 
     def _count_silence_from(self, position_ms: float) -> None:
         self._quiet_since_ms = position_ms
-        self._silence_due_ms = position_ms + self._timing.silence_ms
+        self._silence_due_ms = position_ms + self._silence_span_ms
+
+    @property
+    def _silence_span_ms(self) -> int:
+        return max(self._silence_ms, self._held_ms)

@@ -93,3 +93,19 @@ def smooth(at_least: int) -> int:
             three *= 3
         five *= 5
     return best
+
+
+LOUDER = 2.0
+"""Times the amplitude, 6 dB: plainly louder, for who asks for it."""
+
+_FULL_SCALE = 32767
+
+
+def louder(pcm: bytes) -> bytes:
+    """``pcm`` (signed 16-bit, whole samples) at :data:`LOUDER` times its amplitude, peaks rounded off.
+
+    The limiter is a hyperbolic tangent: what is soft is doubled, what is loud already comes close to full
+    scale and never beyond, where it would crackle. It keeps no state, so chunks may be cut anywhere.
+    """
+    samples = np.frombuffer(pcm, "<i2") / _FULL_SCALE
+    return bytes((np.tanh(samples * LOUDER) * _FULL_SCALE).astype("<i2").tobytes())

@@ -4,6 +4,10 @@ Pure: the line asks for :meth:`Playback.next_frame` at every tick of its own clo
 sound as the voice makes it. Because frames leave one by one, stopping is immediate (nothing but the
 frame on the wire is lost) and the share of each sentence that left is known, so that the history of
 the dialogue holds what the caller heard and not what the agent meant to say.
+
+The voice can *pause* when the caller makes a sound, and go on a word earlier when it was only a cough; what
+must be heard to its end is not paused. Each turn of the agent has a playback of its own, so an answer
+can be made while the one before it is still being heard.
 """
 
 from collections import deque
@@ -15,6 +19,10 @@ from audio.pcm import BYTES_PER_MS, FRAME_BYTES
 MS_PER_CHARACTER = 65
 """Spoken French at a calm pace (about 15 characters a second); only used to guess how much of a
 sentence was heard while the voice is still making it, so its length is not known yet."""
+
+
+REWIND_MS = 400
+"""How far back the voice takes up after a pause: a word or two, since the one it stopped in was torn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,8 @@ class _Sentence:
     sound: bytearray = field(default_factory=bytearray)
     played_bytes: int = 0
     made: bool = False
+    aside: bool = False
+    """Said while the caller waits; no part of the answer."""
 
     @property
     def done(self) -> bool:
@@ -58,10 +68,13 @@ class Playback:
     def __init__(self) -> None:
         self._waiting: deque[_Sentence] = deque()
         self._played: list[_Sentence] = []
+        self._paused = False
         self.on_first_frame: Callable[[], None] = _nothing
-        """Called when the first frame of a sentence leaves."""
+        """Called when the first frame of a sentence leaves; not for an aside."""
         self.on_drained: Callable[[], None] = _nothing
         """Called when everything added so far has left."""
+        self.on_held: Callable[[], None] = _nothing
+        """Called once a pause, when a frame is held back because of it."""
 
     @property
     def busy(self) -> bool:
@@ -73,9 +86,45 @@ class Playback:
         """False while the sentence being said, or about to be, must be heard to its end."""
         return not self._waiting or self._waiting[0].interruptible
 
+    @property
+    def sentence(self) -> str:
+        """The sentence being said, or about to be; empty when there is none."""
+        return self._waiting[0].text if self._waiting else ""
+
     def begin(self, sentence: str, *, interruptible: bool = True) -> None:
         """Open ``sentence`` behind those already waiting; its sound comes by :meth:`add`."""
         self._waiting.append(_Sentence(sentence, interruptible))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the voice waits for the caller."""
+        return self._paused
+
+    @property
+    def holding(self) -> bool:
+        """Whether the pause keeps something back that could be said now."""
+        return self._paused and self._holding
+
+    def interject(self, pcm: bytes) -> None:
+        """Say ``pcm``, whole, before everything that has not begun. It counts as heard of nothing."""
+        aside = _Sentence("", interruptible=True, sound=bytearray(pcm), made=True, aside=True)
+        begun = bool(self._waiting) and self._waiting[0].played_bytes > 0
+        self._waiting.insert(int(begun), aside)
+
+    def pause(self) -> None:
+        """Say no more for now, except what must be heard to its end."""
+        if not self._paused:
+            self._paused, self._holding = True, False
+
+    def resume(self) -> None:
+        """Go on, a word or two before the place where it stopped."""
+        if self._paused and self._waiting and self._waiting[0].interruptible:
+            sentence = self._waiting[0]
+            back_bytes = REWIND_MS * BYTES_PER_MS // FRAME_BYTES * FRAME_BYTES
+            sentence.played_bytes = max(
+                sentence.played_bytes - back_bytes, min(sentence.played_bytes, FRAME_BYTES)
+            )
+        self._paused = False
 
     def add(self, pcm: bytes) -> None:
         """More sound (signed 16-bit, 8 kHz) of the sentence opened last.
@@ -96,6 +145,11 @@ class Playback:
         if not self._waiting:
             return None
         sentence = self._waiting[0]
+        if self._paused and sentence.interruptible:
+            if not self._holding:
+                self._holding = True
+                self.on_held()
+            return None
         start = sentence.played_bytes
         frame = bytes(sentence.sound[start : start + FRAME_BYTES])
         if len(frame) < FRAME_BYTES:
@@ -103,7 +157,7 @@ class Playback:
                 return None  # the voice is slower than speech: wait for a whole frame
             frame = frame.ljust(FRAME_BYTES, b"\0")
         sentence.played_bytes += FRAME_BYTES
-        if start == 0:
+        if start == 0 and not sentence.aside:
             self.on_first_frame()
         self._drop_silent_sentences()
         return frame
@@ -114,10 +168,8 @@ class Playback:
         self._waiting.clear()
 
     def heard(self) -> list[Heard]:
-        """What was heard of each sentence since the last call, in order."""
-        heard = [sentence.heard() for sentence in self._played]
-        self._played.clear()
-        return heard
+        """What was heard so far of each sentence there ever was, in order."""
+        return [sentence.heard() for sentence in (*self._played, *self._waiting) if not sentence.aside]
 
     def _drop_silent_sentences(self) -> None:
         while self._waiting and self._waiting[0].done:

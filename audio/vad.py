@@ -4,18 +4,20 @@ A detector is loaded once per process and judges the sound of all calls together
 once costs a third of judging them one by one (measured, with Silero). What it remembers of one call lives in
 a stream.
 
-Theory of operation. A stream cuts its call's sound into windows of 32 ms. A whole window waits in the
-detector until :meth:`VoiceDetector.judge`, which judges one window of every waiting call in one batch and
-tells each call its probability, oldest window first. *When* that happens is somebody else's to say, for here
-is no clock: :meth:`VoiceDetector.gather_with` takes whoever will call ``judge`` soon
-(``telephony.metronome.Metronome.soon``). Until one is given, windows are judged as they come. A stream has
-one window waiting at most: the next one makes it judge what waits.
+Theory of operation. A stream cuts its call's sound into windows of 32 ms. A whole window waits until
+:meth:`VoiceDetector.judge`, which judges one window of every waiting call in one batch and tells each its
+probability. *When* that happens is somebody else's to say, for here is no clock:
+:meth:`VoiceDetector.gather_with` takes whoever will call ``judge`` soon
+(``telephony.metronome.Metronome.soon``). Until one is given, windows are judged as they come. After a stall
+of the process many windows of every call wait; they are judged in rounds, one window of each call in a round,
+so that catching up is batched as well.
 
 The real detector is ``audio.providers.silero_vad.SileroVad``.
 """
 
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -61,22 +63,29 @@ class VoiceDetector(ABC, Generic[Memory]):
         self._soon = soon
 
     def judge(self) -> None:
-        """Judge every window that waits, all in one batch, and tell their calls.
+        """Judge every window that waits, one of each call in a batch, and tell their calls.
 
         What one call's ``judged`` raises does not reach the others: that call's stream raises it when it
-        next hears something.
+        next hears something. When the model itself fails, all calls that waited do.
         """
-        batch, self._waiting = self._waiting, []
-        if not batch:
-            return
-        sound = b"".join([stream.window for stream in batch])
-        samples = np.frombuffer(sound, "<i2").reshape(len(batch), -1)
-        probabilities = self.infer_batch(samples, [stream.memory for stream in batch])
-        for stream, probability in zip(batch, probabilities, strict=True):
-            stream.take(probability)
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            sound = b"".join([stream.windows.popleft() for stream in batch])
+            samples = np.frombuffer(sound, "<i2").reshape(len(batch), -1)
+            self._waiting += [stream for stream in batch if stream.windows]
+            try:
+                probabilities = self.infer_batch(samples, [stream.memory for stream in batch])
+            except Exception as exc:  # whatever a model raises: a deaf call must end, not go on unheard
+                log.exception("ear.model_failed")
+                self._waiting = []
+                for stream in batch:
+                    stream.fail(exc)
+                return
+            for stream, probability in zip(batch, probabilities, strict=True):
+                stream.take(probability)
 
     def wait(self, stream: "VoiceStream[Memory]") -> None:
-        """A window of ``stream`` is whole."""
+        """The first window of ``stream`` that waits is whole."""
         self._waiting.append(stream)
         if len(self._waiting) == 1:
             self._soon(self.judge)
@@ -96,7 +105,7 @@ class VoiceDetector(ABC, Generic[Memory]):
 class VoiceStream(Generic[Memory]):
     """One call's sound, on its way to the detector."""
 
-    __slots__ = ("_detector", "_fault", "_judged", "_sound", "_whole_bytes", "memory", "window")
+    __slots__ = ("_detector", "_fault", "_judged", "_sound", "_whole_bytes", "memory", "windows")
 
     def __init__(self, detector: VoiceDetector[Memory], judged: Judged) -> None:
         self._detector = detector
@@ -105,8 +114,8 @@ class VoiceStream(Generic[Memory]):
         self._sound = bytearray(detector.context_bytes)
         self._fault: Exception | None = None
         self.memory = detector.fresh_memory()
-        self.window = b""
-        """The window that waits to be judged, context first; empty when none does."""
+        self.windows: deque[bytes] = deque()
+        """Those that wait to be judged, context first."""
 
     def hear(self, pcm: bytes) -> None:
         """Signed 16-bit mono at 8 kHz, of any length in whole samples; what fills no window waits for more.
@@ -116,11 +125,10 @@ class VoiceStream(Generic[Memory]):
         sound = self._sound
         sound += pcm
         while len(sound) >= self._whole_bytes:
-            if self.window:
-                self._detector.judge()
-            self.window = bytes(sound[: self._whole_bytes])
+            self.windows.append(bytes(sound[: self._whole_bytes]))
             del sound[:WINDOW_BYTES]
-            self._detector.wait(self)
+            if len(self.windows) == 1:
+                self._detector.wait(self)
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
@@ -128,21 +136,25 @@ class VoiceStream(Generic[Memory]):
     def reset(self) -> None:
         """Forget all that was heard: the next sample does not follow on the last one.
 
-        A window that waits is judged first; one that is not whole is dropped.
+        Windows that wait are judged first; one that is not whole is dropped.
         """
-        if self.window:
+        if self.windows:
             self._detector.judge()
         self._sound = bytearray(self._detector.context_bytes)
         self.memory = self._detector.fresh_memory()
 
     def take(self, probability: float) -> None:
-        """The window that waited has been judged."""
-        self.window = b""
+        """A window that waited has been judged."""
         try:
             self._judged(probability)
         except Exception as exc:  # one call's fault, whatever it is, must not leave the others unheard
             log.exception("ear.failed")
             self._fault = exc
+
+    def fail(self, fault: Exception) -> None:
+        """The windows that waited cannot be judged: raise ``fault`` when something is next heard."""
+        self.windows.clear()
+        self._fault = fault
 
 
 class EnergyDetector(VoiceDetector[None]):

@@ -1,13 +1,13 @@
 """The callers of the measured calls: what each says, when, and what he waited for. A process of their own.
 
 All play the same part, each begins it a little later than the one before. First the way to a contract's
-value, which a fixed line and lines with the caller's own data answer, without any model. Then, again and
-again:
+value, which a fixed line and lines with the caller's own data answer, without any model. Then a question
+whose answer a language model words, heard to its end: the silence before it, and its length. Then, again and
+again, each caller from another of these on:
 
-1. a question whose answer a language model words, heard to its end: the silence before it, and its length;
-2. the same again, and a backchannel over the answer: did the agent go on?
-3. the same again, and a cough over the answer;
-4. the same again, interrupted by another question: how soon was the agent quiet, and when did it answer?
+1. the same question, interrupted by another: how soon was the agent quiet, and when did it answer?
+2. the same question, and a backchannel over the answer: did the agent go on?
+3. the same question, and a cough over the answer.
 
 A silence is counted from the caller's last frame of speech that left to the agent's first that came, both on
 the caller's clock: what he hears. An answer was "talked through" when as much of it was heard, in one go but
@@ -18,6 +18,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -103,22 +104,24 @@ class _Caller:
         loop = asyncio.get_running_loop()
         await self._call.hear_out(QUIET_MS)
         await self._say_who_he_is()
-        rounds = 0
-        while loop.time() < until_s:
-            await self._ask_undisturbed()
-            if loop.time() < until_s:
-                line = BACKCHANNELS[(self._number + rounds) % len(BACKCHANNELS)]
-                self._found.backchannels.append(await self._ask_and_disturb(self._lines[line]))
-            if loop.time() < until_s:
-                self._found.coughs.append(await self._ask_and_disturb(cough()))
-            if loop.time() < until_s:
-                await self._ask_and_interrupt()
-            rounds += 1
+        await self._ask_undisturbed()
+        steps = (self._ask_and_interrupt, self._say_yes_to_the_answer, self._cough_over_the_answer)
+        for step in islice(cycle(steps), self._number % len(steps), None):
+            if loop.time() >= until_s:
+                break
+            await step()
 
     async def _ask_undisturbed(self) -> None:
         began_ms = await self._ask("llm", QUESTION)
         self._whole_ms = self._loud_ms_since(began_ms)
         await self._thinks()
+
+    async def _say_yes_to_the_answer(self) -> None:
+        line = BACKCHANNELS[(self._number + len(self._found.backchannels)) % len(BACKCHANNELS)]
+        self._found.backchannels.append(await self._ask_and_disturb(self._lines[line]))
+
+    async def _cough_over_the_answer(self) -> None:
+        self._found.coughs.append(await self._ask_and_disturb(cough()))
 
     async def _ask_and_disturb(self, sound: bytes) -> bool:
         said = await self._call.say(self._lines[QUESTION])

@@ -192,6 +192,7 @@ def _run(numbers: Sequence[int], seconds: float, *, pinned: bool) -> list[Result
         theirs.close()
         results.append(cast("Result", ours.recv()))
         server.join()
+        sys.stderr.write(f"{calls} calls: measured\n")
         for fault in results[-1].lost[:3]:
             sys.stderr.write(f"{calls} calls: {fault}\n")
     return results

@@ -6,6 +6,7 @@ What the field was measured with (bench/calls.py): 150 ms for a transcript, 200 
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,7 +15,7 @@ from audio.pcm import FRAME_BYTES
 from audio.scripted import ScriptedTts
 from audio.speakable import speakable
 from audio.stt import Transcript
-from audio.tts import sentences
+from audio.tts import Pace, sentences
 from graph.dialogue import Dialogue
 from graph.heard import Heard, Words
 from graph.reply import Reply, Say
@@ -78,11 +79,11 @@ class PromptVoice:
         self._tone = ScriptedTts(ms_per_character)
         self._fixed = {speakable(sentence) for sentence in fixed_sentences()}
 
-    async def speak(self, sentence: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
         """See :class:`audio.tts.TextToSpeech`."""
-        if sentence not in self._fixed:
+        if text not in self._fixed:
             await asyncio.sleep(self._delay_s)
-        async for chunk in self._tone.speak(sentence):
+        async for chunk in self._tone.speak(text, pace):
             yield chunk
 
 
@@ -110,14 +111,15 @@ class ThinkingDialogue:
         call_id: str,
         heard: Heard,
         cut: Mapping[str, str] | None = None,
-        **more: asyncio.Event | None,
+        confirmed: asyncio.Event | None = None,
     ) -> AsyncGenerator[Reply, None]:
         """See :meth:`graph.dialogue.Dialogue.turn`: each line comes when its first sentence is worded."""
         slow = isinstance(heard, Words) and any(text in heard.text for text in self._slow)
         wait_ms = self._delays.first_word_ms if slow else 0.0
-        async for reply in self._dialogue.turn(call_id, heard, cut, **more):
-            if slow and isinstance(reply, Say):
-                wait_ms += len(sentences(reply.text)[0].split()) * self._delays.word_ms
-                await asyncio.sleep(wait_ms / 1000)
-                wait_ms = 0.0
-            yield reply
+        async with aclosing(self._dialogue.turn(call_id, heard, cut, confirmed)) as replies:
+            async for reply in replies:
+                if slow and isinstance(reply, Say):
+                    wait_ms += len(sentences(reply.text)[0].split()) * self._delays.word_ms
+                    await asyncio.sleep(wait_ms / 1000)
+                    wait_ms = 0.0
+                yield reply

@@ -19,6 +19,7 @@ from itertools import pairwise
 from multiprocessing.connection import Connection
 
 from audio.pcm import FRAME_MS, SILENCE_FRAME
+from graph.heard import Heard
 from telephony.agi_server import AgiServer
 from telephony.call import Call, CallerLeft, Outcome
 from telephony.line import Line, Wire
@@ -63,11 +64,17 @@ class QuietReception:
         self.lines.append(QuietLine())
         return self.lines[-1]
 
-    async def run(self, call: Call, line: Line) -> Outcome:
+    async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         if not isinstance(line, QuietLine):
             raise TypeError(f"not opened here: {line!r}")
         await line.over.wait()
         return CallerLeft()
+
+    async def whisper(self, line: Line, summary: str, customer_number: str) -> bool:
+        return False
+
+    async def close(self, call: Call, outcome: Outcome) -> None:
+        pass
 
 
 async def ring(port: int, calls: int, seconds: float, results: Connection) -> None:

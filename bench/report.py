@@ -115,7 +115,7 @@ def _costs(results: Sequence[Result]) -> list[str]:
             f"{one.mb_per_call:>7.2f}{one.thrown_away:>7.2f}{len(one.lost):>6}"
         )
     return [
-        "barge-in: median/p95; backchannels, coughs: talked through, of; late: ms behind schedule; skipped: ticks;",
+        "barge-in: median/p95; backchannels, coughs: talked through, of all; late: ms; skipped: clock ticks;",
         "CPU: processor ms per call-second; MB: per call; STT x: transcripts asked for per one answered",
         *lines,
     ]

@@ -65,6 +65,7 @@ async def open_checkpoints(
             # A checkpoint a turn: the write-ahead log makes that one append, and survives kill -9.
             await connection.execute("PRAGMA journal_mode=WAL")
             await connection.execute("PRAGMA synchronous=NORMAL")
+            await connection.execute("PRAGMA secure_delete=ON")  # what is erased is gone from the file too
             await connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
             saver = AsyncSqliteSaver(connection, serde=serde)
             await saver.setup()

@@ -193,8 +193,12 @@ def open_question(state: CallState, by: str) -> str:
 
 
 def is_new_request(state: CallState, caller: Caller) -> bool:
-    """Whether these very words made the pending request: the caller did not answer, he asks for something."""
-    return bool(caller.text) and state.get("request", "") == caller.text
+    """Whether the pending request was made in this turn: the caller did not answer, he asks for something.
+
+    Of two requests in one sentence the pending one is a part.
+    """
+    request = state.get("request", "")
+    return bool(request) and not caller.keyed and request in caller.text
 
 
 def asked(state: CallState) -> str:

@@ -129,6 +129,8 @@ class CallState(TurnInput, total=False):
     """The caller's words that the node of this moment answers, when they are not his last ones."""
     about: str
     """Number of the contract that was spoken of last: « et les bénéficiaires ? » is about it."""
+    aspect: str
+    """What was told of it: its value, payments, dates or beneficiaries."""
     about_claim: str
     """Number of the claim that was spoken of last."""
     spoken: Spoken

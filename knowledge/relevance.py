@@ -51,7 +51,7 @@ REFUSED_SHARE = 0.49
 """What is left of the scores of a question that belongs to people: at most 0.49, under the threshold."""
 LONE_WORD_FLOOR = 0.2
 """Least share of its score that a question of one content word keeps ("vous avez des enfants")."""
-UNKNOWN_WEIGHT = 1.0
+UNKNOWN_WEIGHT = 0.8
 """What a word that no passage and no list holds weighs, against the rarest known one (tuned)."""
 REPAIR_LIKENESS = 85.0
 """Least likeness (Indel ratio, 0..100) for an unknown word to be read as a known one."""

@@ -13,11 +13,16 @@ store (:func:`pseudonym`), so that it holds no telephone and no customer number.
 
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import uuid4
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PARTS = 24
 """Of a meter's window: the error is at most one part, an hour of a day."""
@@ -110,3 +115,66 @@ class MemoryCounters:
         places = self._places.pop(key, None)
         meter = self._meters.pop(key, None)
         return bool(marks or places or meter)
+
+
+class SturdyCounters:
+    """Counts in the shared store and in the process, so that a store that is away loses nobody's count.
+
+    While it is away the process's own numbers count: each worker is then a line of its own, with limits of
+    its own. What both know, the larger number tells.
+    """
+
+    def __init__(self, shared: Counters, own: Counters) -> None:
+        self._shared = shared
+        self._own = own
+
+    async def mark(self, key: str, window_s: float, mark: str = "") -> int:
+        """See :class:`Counters`."""
+        mark = mark or uuid4().hex
+        own = await self._own.mark(key, window_s, mark)
+        try:
+            return max(own, await self._shared.mark(key, window_s, mark))
+        except CountersAway as exc:
+            return _alone(exc, own)
+
+    async def unmark(self, key: str) -> None:
+        """See :class:`Counters`."""
+        await self._own.unmark(key)
+        try:
+            await self._shared.unmark(key)
+        except CountersAway as exc:
+            _alone(exc, None)
+
+    async def take_place(self, key: str, who: str, places: int, lease_s: float) -> bool:
+        """See :class:`Counters`."""
+        own = await self._own.take_place(key, who, places, lease_s)
+        try:
+            return await self._shared.take_place(key, who, places, lease_s)
+        except CountersAway as exc:
+            return _alone(exc, own)
+
+    async def give_back(self, key: str, who: str) -> None:
+        """See :class:`Counters`."""
+        await self._own.give_back(key, who)
+        try:
+            await self._shared.give_back(key, who)
+        except CountersAway as exc:
+            _alone(exc, None)
+
+    async def add(self, key: str, amount: int, window_s: float) -> int:
+        """See :class:`Counters`."""
+        own = await self._own.add(key, amount, window_s)
+        try:
+            return max(own, await self._shared.add(key, amount, window_s))
+        except CountersAway as exc:
+            return _alone(exc, own)
+
+    async def forget(self, key: str) -> bool:
+        """See :class:`Counters`; raises :class:`CountersAway`: who erases must know."""
+        own = await self._own.forget(key)
+        return await self._shared.forget(key) or own
+
+
+def _alone(why: CountersAway, own: T) -> T:
+    log.warning("counters.away", extra={"reason": str(why)})
+    return own

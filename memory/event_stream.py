@@ -181,20 +181,30 @@ class EventReader:
         await self._redis.xack(self._stream, self._group, delivery.place)
 
 
+async def on_stream(client: Redis, stream: str = STREAM) -> AsyncIterator[Event]:
+    """Every event on the stream, oldest first; what is none of ours is left out."""
+    async for _, event in _entries(client, stream):
+        yield event
+
+
 async def forget(client: Redis, call_ids: frozenset[str], stream: str = STREAM) -> int:
     """Remove every event of these calls from the stream; how many those were. Reads the whole stream."""
     gone = 0
+    async for place, event in _entries(client, stream):
+        if event.call_id in call_ids:
+            gone += int(await client.xdel(stream, place))
+    return gone
+
+
+async def _entries(client: Redis, stream: str) -> AsyncIterator[tuple[str, Event]]:
     after = "-"
     while entries := await client.xrange(stream, min=after, count=1000):
         for place, fields in entries:
             try:
-                event = read((fields or {})[FIELD.encode()])
+                yield _text(place or b""), read((fields or {})[FIELD.encode()])
             except (EventInvalid, KeyError):
                 continue
-            if event.call_id in call_ids:
-                gone += int(await client.xdel(stream, _text(place or b"")))
         after = f"({_text(entries[-1][0] or b'')}"
-    return gone
 
 
 def _flat(entries: list) -> list:  # type: ignore[type-arg]  # redis-py nests once more with RESP3

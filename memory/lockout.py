@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from memory.counters import Counters, CountersAway
+
 MAX_FAILURES_A_DAY = 5
 """Failures at one customer's identity within :data:`WINDOW`, after which only people go on."""
 
@@ -66,3 +68,29 @@ class MemoryLockout:
                 self._attempts[subject] = kept
             else:
                 del self._attempts[subject]
+
+
+class CountedLockout:
+    """The count over all workers that share ``counters``."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    async def attempt(self, subject: str) -> int:
+        """See :class:`Lockout`."""
+        try:
+            return await self._counters.mark(key_of(subject), WINDOW.total_seconds())
+        except CountersAway as exc:
+            raise LockoutUnavailable(str(exc)) from exc
+
+    async def take_back(self, subject: str) -> None:
+        """See :class:`Lockout`."""
+        try:
+            await self._counters.unmark(key_of(subject))
+        except CountersAway as exc:
+            raise LockoutUnavailable(str(exc)) from exc
+
+
+def key_of(subject: str) -> str:
+    """Under which attempts at ``subject`` are counted."""
+    return f"lockout:{subject}"

@@ -53,6 +53,9 @@ _WILL_NOT_SAY = re.compile(
     r"|\b(?:refuse|pr[eé]f[eè]re ne pas)\b|\b[cç]a ne vous regarde pas\b",
     re.IGNORECASE,
 )
+_DAY_OF_MONTH = re.compile(rf"\b(?:{'|'.join(written.MONTHS)}|fevrier|aout|decembre)\b", re.IGNORECASE)
+_LONGEST_DAY_WORDS = 3
+"""« vingt et un »."""
 _WHY = re.compile(
     r"\bpourquoi\b|\b[aà] quoi (?:[cç]a|cela) sert\b|\bc'est pour (?:quoi|faire quoi)\b", re.IGNORECASE
 )
@@ -144,9 +147,9 @@ class Authenticate:
         if _LEAVES_IT.search(caller.text):
             return self._left(speak)
         agrees = spoken.yes_no(caller.text)
-        if agrees:
+        if agrees and not state.get("misses"):
             speak(words.say("go_ahead"))
-            return {**self._asks("number"), "misses": state.get("misses", 0)}
+            return {**self._asks("number"), "misses": 1}
         if _cannot(caller) or (agrees is False and what == "other_number"):
             if what == "other_number":
                 return offer_adviser(
@@ -320,13 +323,46 @@ class Authenticate:
 
     def _number(self, caller: Caller) -> str | None:
         """The customer, contract or claim number in the caller's words or keys."""
-        read = spoken.keyed_reference if caller.keyed else spoken.any_reference
-        reference = read(caller.text)
-        return reference.value if reference else None
+        if caller.keyed:
+            keyed = spoken.keyed_reference(caller.text)
+            return keyed.value if keyed else None
+        said = spoken.any_reference(_parted(caller.text, self.today())[0])
+        if said is None or (said.kind is spoken.ReferenceKind.CLAIM and self._is_to_come(said.value)):
+            return None
+        return said.value
+
+    def _is_to_come(self, claim: str) -> bool:
+        """A claim of a coming year: digits that were meant otherwise (``SIN-2045-173615``)."""
+        return int(claim[4:8]) > self.today().year
 
     def _born(self, caller: Caller) -> date | None:
         """The birth date in the caller's words; keys are read as one only where one is asked for."""
-        return None if caller.keyed else spoken.birth_date(caller.text, self.today())
+        if caller.keyed:
+            return None
+        today = self.today()
+        return spoken.birth_date(caller.text, today) or spoken.birth_date(
+            _parted(caller.text, today)[1], today
+        )
+
+
+def _parted(text: str, today: date) -> tuple[str, str]:
+    """The words with the number, and those with the birth date behind it, whose figures run into it.
+
+    « … dix-sept trente-six quinze décembre … »: where the day begins is tried; what is left must hold a
+    number and what is cut off a date, in one way only. Otherwise both are the words as they are.
+    """
+    month = _DAY_OF_MONTH.search(text)
+    if month is None:
+        return text, text
+    before = text[: month.start()].split()
+    cuts: dict[str, tuple[str, str]] = {}
+    for length in range(1, min(_LONGEST_DAY_WORDS, len(before)) + 1):
+        head = " ".join(before[:-length])
+        tail = " ".join([*before[-length:], text[month.start() :]])
+        number = spoken.any_reference(head)
+        if number is not None and spoken.birth_date(tail, today) is not None:
+            cuts[number.value] = (head, tail)
+    return cuts.popitem()[1] if len(cuts) == 1 else (text, text)
 
 
 def _to_people() -> CallUpdate:

@@ -125,9 +125,11 @@ class Classify:
             return self._both(state, guess, caller)
         if awaiting and answers:
             return self._back_to(awaiting, caller)
+        if (followed := self._follows_up(state, caller, 2 * FEW_WORDS)) is not None:
+            return self._to(followed, caller)
         return {"goto": "repair"}
 
-    def _follows_up(self, state: CallState, caller: Caller) -> str | None:
+    def _follows_up(self, state: CallState, caller: Caller, at_most: int = FEW_WORDS) -> str | None:
         """The personal skill that spoke last, when a few words point at something it spoke of.
 
         « et l'autre », « le bris de glace » are no request that a classifier could know.
@@ -136,7 +138,7 @@ class Classify:
         open_ended = awaiting is None or awaiting["what"] == "more"
         if topic not in self.personal or not open_ended or caller.keyed or takes_leave(caller.text):
             return None
-        if len(caller.text.split()) > FEW_WORDS or spoken.yes_no(caller.text) is not None:
+        if len(caller.text.split()) > at_most or spoken.yes_no(caller.text) is not None:
             return None
         said = " ".join(str(one.text) for one in state.get("messages", []) if one.name == topic)
         points = choices.refers(caller.text) or choices.shares_name(caller.text, said)

@@ -32,7 +32,7 @@ TAX_YEARS = 8
 SHORT_WORDS = 6
 """An answer to "lequel ?" is a few words; a longer sentence holds another request."""
 
-_GENERAL = re.compile(r"\b(?:vous|comment|quels?|quelles?|imp[oô]ts?|fiscal\w*)\b", re.IGNORECASE)
+_GENERAL = re.compile(r"\b(?:vous|comment|imp[oô]ts?|fiscal\w*|frais)\b", re.IGNORECASE)
 """What makes a few words a question about things in general, not about his contract."""
 
 Aspect = Literal["value", "payments", "dates", "beneficiaries", "order", "total"]
@@ -88,7 +88,7 @@ class Contract:
         words = load(self.name)
         said = _said(state)
         asked_which = open_question(state, self.name).startswith("which")
-        aspect = _aspect(said) or _asked_before(state) or "value"
+        aspect = _aspect(said) or _asked_before(state, said) or "value"
         if aspect == "order":
             return offer_adviser(state, speak, words, "order", "adviser_needed", self.name)
         if aspect == "beneficiaries" and identity.level < IdentityLevel.THIRD_ITEM:
@@ -113,7 +113,7 @@ class Contract:
         for held in meant[:MAX_SPOKEN]:
             await self._tell(speak, held, aspect, identity)
         about = meant[0].number if len(meant) == 1 else ""
-        return {**request_served(state, speak, self.name), "about": about}
+        return {**request_served(state, speak, self.name), "about": about, "aspect": aspect}
 
     # which one
 
@@ -259,9 +259,11 @@ def _aspect(said: str) -> Aspect | None:
     return next((aspect for aspect, form in _ASPECTS if form.search(folded)), None)
 
 
-def _asked_before(state: CallState) -> Aspect | None:
-    """What "lequel ?" was asked for."""
+def _asked_before(state: CallState, said: str) -> Aspect | None:
+    """What "lequel ?" was asked for; or what was told last, when he only points: « et pour l'autre »."""
     _, _, aspect = open_question(state, "contract").partition(":")
+    if not aspect and choices.refers(said):
+        aspect = state.get("aspect", "")
     return next((one for one, _ in _ASPECTS if one == aspect), None)
 
 

@@ -142,7 +142,8 @@ class Transfer:
         if not self.hours.is_open(self.now()):
             if reason in _SAID_WHEN_CLOSED:
                 speak(words.say(f"{reason}_closed"))
-            return self._offer_call_back(state, speak, "closed")
+            key = "distress_closed" if reason == "distress" else "closed"
+            return self._offer_call_back(state, speak, key)
         if reason != "language" or again:  # he was told in his own language
             speak(words.say("once_more" if again else _line(reason, topic)))
         return {"ended": "transfer", "handover": handover(state)}

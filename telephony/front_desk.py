@@ -1,6 +1,6 @@
 """Takes the calls: gives each its line, its ear and its session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from audio.ear import Ear
@@ -16,6 +16,8 @@ from telephony.call import Call, CallId, Outcome, Transferred
 from telephony.journal import CallEnded, CallPassedOn, Journal
 from telephony.line import Line
 from telephony.session import KEYS_PATIENCE_S, Session
+from telephony.standby import StandbyLines
+from telephony.turn import Budgets
 from telephony.whisper import Whisper
 
 
@@ -31,6 +33,10 @@ class FrontDesk:
     journal: Journal
     keys_patience_s: float = KEYS_PATIENCE_S
     """See :mod:`telephony.session`."""
+    budgets: Budgets = field(default_factory=Budgets)
+    """How long callers are kept waiting."""
+    standby: StandbyLines = field(default_factory=StandbyLines)
+    """What they hear then."""
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
@@ -46,6 +52,8 @@ class FrontDesk:
             self.voice,
             self.journal,
             keys_patience_s=self.keys_patience_s,
+            budgets=self.budgets,
+            standby=self.standby,
         )
         outcome = await session.run(first)
         if isinstance(outcome, Transferred):

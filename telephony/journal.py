@@ -6,7 +6,7 @@ documents are those of the classes, dotted: ``turn.heard``, ``turn.said``, ``cal
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from graph.heard import Heard, Unreached
 from telephony.call import Call, CallId, Outcome, Transferred
@@ -28,6 +28,11 @@ class TurnTimes:
     """From the first sound to the tick of the line that takes it."""
     classified_ms: float = 0.0
     """Of ``dialogue_ms``, until the caller's wish was known; 0 when there was none to find out."""
+    ear_ms: float = 0.0
+    """What the transcription took by itself, felt or not."""
+    prepared_ms: float = 0.0
+    """For how long the answer was being prepared before the turn was known to be over: nobody felt that.
+    The shares above begin with that decision; what was done by then counts as 0."""
 
     @property
     def heard_silence_ms(self) -> float:
@@ -99,6 +104,22 @@ class TurnInterrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class TalkedThrough:
+    """The voice had paused for a sound of the caller and went on: it was not his turn."""
+
+    why: Literal["noise", "listening"]
+    """No words in it; or words that only say that he listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationDropped:
+    """An answer was being prepared in a pause of the caller, and he went on: it was thrown away."""
+
+    reached: Literal["transcribing", "thinking", "speaking"]
+    """How far it had come: each stage is a round with its provider."""
+
+
+@dataclass(frozen=True, slots=True)
 class TurnTimed:
     """The first sound of an answer is on the wire."""
 
@@ -141,6 +162,8 @@ CallEvent = (
     | NodePassed
     | TurnSaid
     | TurnInterrupted
+    | TalkedThrough
+    | SpeculationDropped
     | TurnTimed
     | RecordingRefused
     | CallerIdentified

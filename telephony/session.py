@@ -1,55 +1,79 @@
 """One talk with a caller, turn by turn: listen, understand, answer; stop when the caller speaks.
 
-Theory of operation. A turn is one task that transcribes, asks the dialogue and speaks; beside it a
-watcher reads what happens on the line meanwhile. What the caller does decides:
+Theory of operation
+===================
 
-- he speaks while the agent does: the voice stops at once, the task is cancelled, what he had heard
-  is kept, and his words are the next turn. If it was only a cough, the agent takes the sentence up;
-- he goes on speaking before the agent has made a sound: he had not finished. The task is cancelled,
-  and the two pieces of speech are transcribed as one;
-- he presses a key: as if he had spoken;
-- he hangs up: everything is cancelled and freed.
+One loop reads what happens, on the line and in the turns, and moves two pieces:
 
-The only file that sees sound and words. Failures of an ear, a voice or the dialogue end here: the
-caller is told, and handed to people.
+- the turn that has the *floor*: the agent's answer, being prepared or spoken (:mod:`telephony.turn`);
+- the *candidate*: what may be the caller's next turn, its answer in preparation.
+
+=====================  =====================================================================================
+the caller             the session
+=====================  =====================================================================================
+begins to speak        pauses the voice at once, whatever it may turn out to be
+pauses                 has him transcribed: a candidate. Its words decide how long to wait for more: not at
+                       all (eight digits of eight), longer ("mon numéro c'est le…"), or as usual. Meanwhile
+                       the answer is prepared, and nothing of it has an effect
+goes on                throws the candidate away; there will be another at his next pause
+has ended his turn     confirms the candidate: its sound may be there already
+was only noise, or     lets the voice go on where it stopped
+said "d'accord"
+speaks, keys over the  does as above, but the notice is heard to its end before the answer
+legal notice
+speaks before the      adds it to what he said before: he had not finished
+answer has begun
+presses a key          gives the floor to what he keys
+is silent              lets the dialogue ask
+asks for a moment      gives it to him, and does not ask whether he is still there
+waits for the answer   tells him that he is being served, with a line that needs no provider
+hangs up               cancels everything
+=====================  =====================================================================================
+
+The only files that see sound and words are this one and the turn's. Failures of an ear, a voice or the
+dialogue end there: the caller is told, and handed to people.
 """
 
 import asyncio
-import logging
 import time
-from collections import deque
 from collections.abc import Callable
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import date
 
-from audio.endpointing import BargeIn, Expecting, Silence, SpeechDropped, SpeechStarted, TurnEnded, Utterance
-from audio.pcm import BYTES_PER_MS
-from audio.speakable import speakable
-from audio.stt import SpeechToText, SttFailed
-from audio.tts import TextToSpeech, TtsFailed, sentences
+from audio.endpointing import (
+    Expecting,
+    Paused,
+    Silence,
+    SpeechDropped,
+    SpeechResumed,
+    SpeechStarted,
+    TurnEnded,
+    Utterance,
+)
+from audio.pcm import BYTES_PER_MS, duration_ms
+from audio.stt import SpeechToText
+from audio.tts import Pace, TextToSpeech
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
-from graph.reply import Awaited, HangUp, Listen, NodeRan, Say, StopRecording, Transfer
-from prompts import load
-from telephony.call import TECHNICAL, Call, CallerLeft, HungUp, NoAudio, Outcome, Transferred
+from graph.reply import Listen, Manner
+from telephony.call import Call, CallerLeft, NoAudio, Outcome
+from telephony.completeness import Overheard, Verdict, judge, over_the_agent
 from telephony.journal import (
     CallCameBack,
     CallerIdentified,
     CallEvent,
     CallStarted,
     Journal,
-    NodePassed,
     RecordingRefused,
-    StageFailed,
-    TurnHeard,
+    SpeculationDropped,
+    TalkedThrough,
     TurnInterrupted,
     TurnSaid,
     TurnTimed,
-    TurnTimes,
 )
 from telephony.line import Digit, Line, LineClosed, LineEvent
-
-log = logging.getLogger(__name__)
+from telephony.standby import StandbyLines, waiting_line
+from telephony.turn import SENTENCE_PAUSE_MS, Budgets, Parts, Turn
 
 KEYS_PATIENCE_S = 3.0
 """Pause after a key that ends a keyed number without ``#``: people look down at the keypad and up again."""
@@ -57,38 +81,55 @@ KEYS_PATIENCE_S = 3.0
 LONGEST_TURN_MS = 30_000
 """Pieces of speech are joined up to this length; Whisper hears 30 s at a time."""
 
-SENTENCE_PAUSE_MS = 280
-"""Between two sentences. They are spoken one by one, and a voice ends with its last sound: without a pause
-"Merci, Madame Moreau. Au 31 octobre…" is one breathless sentence."""
+UNFINISHED_PATIENCE_MS = 2500
+"""For who stopped in the middle of a sentence (trade figures: 2 s while a number is being looked for)."""
 
-LAST_BREATH_MS = 200
-"""Silence behind the last word before the line is given up: a phone drops what waits in its jitter buffer
-(40 to 120 ms) when the call ends, and the caller would miss the end of "au revoir"."""
+SLOW_PATIENCE_MS = 1500
+"""For who asked to be spoken to slowly: he speaks slowly, too (trade figures: up to 2.5 s)."""
 
-CLASSIFIER = "classify"
-"""The node behind which the caller's wish is known."""
+MOMENT_MS = 60_000
+"""For who asked for a moment: no question whether he is there for so long (our judgement)."""
 
-TECHNICAL_QUEUE = "conseillers"
+LEAST_WAIT_MS = 500
+"""Of the wait, this much comes after the decision that his turn is over: an answer may be about to begin."""
+
+COUGH_AT_MOST_MS = 1100
+"""A sound without words that is no longer, with half a second of line around it, is a cough; in a longer one
+somebody speaks who was not understood yet: he may end his sentence before the voice goes on."""
+
+GOES_ON_WITHIN_MS = 1000
+"""Who speaks again so soon after "oui…", over the agent's voice, goes on with what he was saying."""
+
+FILLERS = 2
+"""In one wait; the budgets end it before a third is due."""
 
 
-@dataclass(slots=True)
-class _Turn:
-    """What is known of the turn under way."""
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    turn: Turn
 
-    trigger: TurnEnded | Heard
-    decided_at: float
-    says: list[Say] = field(default_factory=list)
-    begun: list[Say] = field(default_factory=list)
-    """The line that each sentence given to the playback belongs to, in order."""
-    outcome: Outcome | None = None
-    transcript_at: float = 0.0
-    classified_at: float = 0.0
-    first_words_at: float = 0.0
-    first_sound_at: float = 0.0
-    first_frame_at: float = 0.0
-    caller_left: bool = False
-    interrupted_at: float = 0.0
-    interrupt_when_allowed: bool = False
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class _KeysPause:
+    keyed: str
+
+
+@dataclass(frozen=True, slots=True)
+class _WaitedLong:
+    turn: Turn
+
+
+_Happening = LineEvent | _Understood | _Held | _Over | _KeysPause | _WaitedLong
 
 
 class Session:
@@ -105,20 +146,34 @@ class Session:
         *,
         clock: Callable[[], float] = time.perf_counter,
         keys_patience_s: float = KEYS_PATIENCE_S,
+        budgets: Budgets | None = None,
+        standby: StandbyLines | None = None,
+        today: Callable[[], date] = date.today,
     ) -> None:
         self._call = call
         self._line = line
         self._dialogue = dialogue
-        self._ears = ears
-        self._voice = voice
         self._journal = journal
         self._clock = clock
+        self._today = today
         self._keys_patience_s = keys_patience_s
-        self._backlog: deque[LineEvent] = deque()
+        self._budgets = budgets or Budgets()
+        self._standby = standby or StandbyLines()
+        self._parts = Parts(call.id, dialogue, ears, voice, self._standby, self._budgets, clock)
+        self._tasks = asyncio.TaskGroup()
+        self._inbox: asyncio.Queue[_Happening] = asyncio.Queue()
+        self._floor: Turn | None = None
+        self._candidate: Turn | None = None
+        self._next: Turn | None = None  # has the floor as soon as the notice has been heard
+        self._passed: Utterance | None = None  # said over the voice, and no turn by itself
+        self._rounds = 0
+        self._paused_at = 0.0
+        self._keyed = ""
+        self._keys_timer: asyncio.TimerHandle | None = None
+        self._wait_timer: asyncio.TimerHandle | None = None
         self._expecting = Expecting.OPEN
+        self._manner = Manner()
         self._cut: dict[str, str] = {}
-        self._unsaid: list[Say] = []
-        self._unanswered: TurnEnded | None = None
         self._recording_refused = False
         self._identified = False
 
@@ -131,9 +186,9 @@ class Session:
             return NoAudio()
         match first:
             case NotReached(why):
-                self._note(CallCameBack(why, self._call))
+                self.note(CallCameBack(why, self._call))
             case _:
-                self._note(CallStarted(self._call))
+                self.note(CallStarted(self._call))
         try:
             return await self._talk(first)
         finally:
@@ -141,328 +196,328 @@ class Session:
             self._line.hang_up()
 
     async def _talk(self, first: Heard) -> Outcome:
-        trigger: TurnEnded | Heard = first
-        while True:
-            outcome = await self._take(trigger)
-            if outcome is not None:
-                await self._dialogue.cut(self._call.id, self._cut)
-                return outcome
-            following = await self._listen()
-            if following is None:
-                return CallerLeft()
-            trigger = following
+        async with self._tasks:
+            listening = self._tasks.create_task(self._listen(), name="line's events")
+            making_ready = self._tasks.create_task(self._standby.make(), name="standby lines")
+            try:
+                outcome = await self._turns(first)
+            finally:
+                listening.cancel()
+                making_ready.cancel()
+                self._stop_timers()
+                for turn in (self._candidate, self._next, self._floor):
+                    if turn is not None:
+                        await turn.cancel()
+        await self._dialogue.cut(self._call.id, self._cut)
+        return outcome
 
-    # listening
-
-    async def _listen(self) -> TurnEnded | Heard | None:
-        """Wait for the caller's next turn; None when he has left."""
+    async def _listen(self) -> None:
+        """Bring what happens on the line to where the turns tell what happens to them."""
         while True:
-            match await self._next_event():
+            self._inbox.put_nowait(await self._line.events.get())
+
+    async def _turns(self, first: Heard) -> Outcome:
+        """The loop; see the module's theory of operation."""
+        self._give_floor(self._begin(first))
+        while True:
+            match await self._inbox.get():
+                case LineClosed():
+                    await self._interrupt(by_caller=False)
+                    return CallerLeft()
+                case _Over(turn) if turn is self._floor:
+                    outcome = self._finish(turn)
+                    if outcome is not None:
+                        return outcome
+                case _Held(turn) if turn is self._floor and self._next is not None:
+                    await self._interrupt()
+                    self._give_floor_to_next()
+                case _Understood(turn) if turn is self._candidate:
+                    await self._weigh(turn)
+                case SpeechStarted():
+                    self._pause_voice()
+                case Paused(utterance):
+                    await self._speculate(utterance)
+                case SpeechResumed():
+                    await self._take_back()
+                case SpeechDropped():
+                    self._talk_on("noise")
                 case TurnEnded() as ended:
-                    return ended
-                case Silence():
-                    return Quiet()
-                case SpeechDropped() if self._unanswered is not None:
-                    return self._take_up_unanswered()  # a noise had stopped the answer to it
-                case SpeechDropped() if self._unsaid:
-                    return Words("")  # a cough: the agent takes up what it was saying
+                    await self._caller_ended(ended)
+                case Silence() if not (self._floor or self._candidate or self._keyed):
+                    self._give_floor(self._begin(Quiet()))
                 case Digit(key):
-                    return await self._keys(key)
-                case LineClosed():
-                    return None
+                    await self._key(key)
+                case _KeysPause(keyed) if keyed == self._keyed:
+                    await self._keys_done()
+                case _WaitedLong(turn) if turn is self._floor:
+                    self._fill_the_wait(turn)
                 case _:
                     pass
 
-    def _take_up_unanswered(self) -> TurnEnded | None:
-        unanswered, self._unanswered = self._unanswered, None
-        return unanswered
+    # the caller speaks
 
-    async def _next_event(self) -> LineEvent:
-        return self._backlog.popleft() if self._backlog else await self._line.events.get()
+    def _pause_voice(self) -> None:
+        """Stop for whatever he is about to say; a notice that must be heard goes on."""
+        if self._floor is not None and not self._floor.playback.paused:
+            self._paused_at = self._clock()
+            self._floor.playback.pause()
 
-    async def _keys(self, key: str) -> Keys | None:
-        """The digits from ``key`` to ``#``, or to a long enough pause; None when the caller has left."""
-        keyed = ""
-        with suppress(TimeoutError):
-            while key != "#":
-                keyed += key
-                if len(keyed) == 1 and self._expecting in (Expecting.OPEN, Expecting.YES_NO):
-                    break  # nobody waits for a number: one key is a choice
-                async with asyncio.timeout(self._keys_patience_s):
-                    event = await self._next_event()
-                    while not isinstance(event, Digit | LineClosed):
-                        event = await self._next_event()
-                if isinstance(event, LineClosed):
-                    return None
-                key = event.key
-        return Keys(keyed)
+    def _talk_on(self, why: str) -> None:
+        """It was not his turn."""
+        self._rounds = 0
+        if self._floor is None or not self._floor.playback.paused or self._next is not None:
+            return
+        self._floor.playback.resume()
+        if self._floor.sounding:
+            self.note(TalkedThrough("noise" if why == "noise" else "listening"))
 
-    # answering
+    async def _speculate(self, utterance: Utterance) -> None:
+        """He pauses: prepare the answer, in case this was all."""
+        if self._keyed or self._candidate is not None or self._rounds >= self._budgets.rounds:
+            return
+        self._rounds += 1
+        self._candidate = self._begin(await self._with_what_came_before(utterance))
+        if self._manner.pace == "slow":
+            self._line.ear.wait_longer(SLOW_PATIENCE_MS)
 
-    async def _take(self, trigger: TurnEnded | Heard) -> Outcome | None:
-        """One turn, to the end of what the agent says or to the caller's next word."""
-        turn = _Turn(trigger, self._clock())
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(self._answer(turn))
-            self._line.playback.on_first_frame = lambda: self._first_frame(turn, answering)
-            watching = tasks.create_task(self._watch(turn, answering))
-            await asyncio.wait([answering])
-            watching.cancel()
-        self._settle(turn)
-        if turn.caller_left:
-            return CallerLeft()
-        return None if turn.interrupted_at else turn.outcome
+    async def _take_back(self) -> None:
+        """He goes on: what was prepared is for nothing."""
+        turn, self._candidate = self._candidate, None
+        if turn is not None:
+            self.note(SpeculationDropped(turn.stage.value))
+            await turn.cancel()
 
-    async def _watch(self, turn: _Turn, answering: "asyncio.Task[None]") -> None:
-        """Read the line while the agent prepares or speaks."""
-        playback = self._line.playback
-        while True:
-            event = await self._line.events.get()
-            match event:
-                case LineClosed():
-                    turn.caller_left = True
-                    playback.stop()
-                    answering.cancel()
-                    return
-                case BargeIn() | Digit() | TurnEnded():
-                    if not isinstance(event, BargeIn):
-                        self._backlog.append(event)
-                    turn.interrupt_when_allowed = True
-                case SpeechStarted() if isinstance(turn.trigger, TurnEnded) and not turn.first_frame_at:
-                    turn.interrupt_when_allowed = True
-                case SpeechDropped() if not self._backlog:
-                    turn.interrupt_when_allowed = False
-                case _:
-                    pass
-            if turn.interrupt_when_allowed and self._may_interrupt(turn):
-                self._interrupt(turn, answering)
+    async def _caller_ended(self, ended: TurnEnded) -> None:
+        self._rounds = 0
+        if self._keyed:
+            return
+        turn = self._candidate
+        if turn is None:
+            turn = self._candidate = self._begin(await self._with_what_came_before(ended.utterance))
+        turn.ended = ended
+        if self._floor is None or not self._floor.sounding:
+            await self._confirm(turn)
+        elif turn.heard is not None:
+            await self._weigh(turn)  # else it is weighed when it is understood: the voice only pauses so far
+
+    async def _weigh(self, turn: Turn) -> None:
+        """The words of a candidate are known: are they a turn, and is it over?"""
+        floor = self._floor
+        words = turn.heard.text if isinstance(turn.heard, Words) else ""
+        over_voice = floor is not None and floor.sounding
+        if floor is not None and over_voice and not turn.failed:
+            expecting = floor.awaits or Expecting.OPEN
+            if over_the_agent(words, floor.playback.sentence, expecting) is Overheard.NOTHING:
+                await self._let_pass(turn, words)
                 return
+        if floor is None or (over_voice and floor.thought_out and floor.playback.interruptible):
+            turn.clear(self._cut if floor is None else self._cut | floor.heard_of())
+        if turn.ended is None:
+            match judge(words, self._expecting, self._today()):
+                case Verdict.COMPLETE:
+                    turn.ended = self._line.ear.end_turn()
+                case Verdict.UNFINISHED:
+                    self._line.ear.wait_longer(UNFINISHED_PATIENCE_MS)
+                case Verdict.UNSURE:
+                    pass
+        if turn.ended is not None:
+            await self._confirm(turn)
 
-    def _may_interrupt(self, turn: _Turn) -> bool:
-        """The notice is heard to its end, and the greeting is not cut before it has begun."""
-        begun = bool(turn.first_frame_at) or not isinstance(turn.trigger, CallBegins | Resumed | NotReached)
-        return begun and self._line.playback.interruptible
+    async def _let_pass(self, turn: Turn, words: str) -> None:
+        """What he said over the voice was nothing, or only that he listens: the voice goes on."""
+        said = turn.trigger
+        long = isinstance(said, Utterance) and said.duration_ms > COUGH_AT_MOST_MS
+        if turn.ended is None and ((long and not words) or self._line.ear.end_turn() is None):
+            return  # he may go on, or has gone on: that is the next thing to be read
+        self._passed = said if isinstance(said, Utterance) else None
+        self._candidate = None
+        await turn.cancel()
+        self._talk_on("listening" if words else "noise")
 
-    def _interrupt(self, turn: _Turn, answering: "asyncio.Task[None]") -> None:
-        turn.interrupted_at = self._clock()
-        self._line.playback.stop()
-        answering.cancel()
+    async def _with_what_came_before(self, utterance: Utterance) -> Utterance:
+        """With what he said before it and has no answer to yet: he had not finished then."""
+        before = self._next
+        if before is not None:
+            self._next = None
+            await before.cancel()
+        elif self._floor is not None and not self._floor.sounding:
+            before = self._floor
+        if before is not None and isinstance(before.trigger, Utterance):
+            return joined(before.trigger, utterance)
+        passed = self._passed
+        if passed is not None and utterance.started_ms - passed.ended_ms <= GOES_ON_WITHIN_MS:
+            return joined(passed, utterance)
+        return utterance
 
-    def _first_frame(self, turn: _Turn, answering: "asyncio.Task[None]") -> None:
-        """A sentence begins. Who spoke or pressed a key over the notice is not kept waiting behind it."""
-        if not turn.first_frame_at:
-            turn.first_frame_at = self._clock()
-            self._report_times(turn)
-        if turn.interrupt_when_allowed and self._may_interrupt(turn):
-            self._interrupt(turn, answering)
+    async def _confirm(self, turn: Turn) -> None:
+        """The turn is the caller's, and he has ended it."""
+        self._candidate = self._passed = None
+        self._rounds = 0
+        if await self._floor_is_free():
+            self._give_floor(turn)
+        else:
+            self._next = turn
 
-    async def _answer(self, turn: _Turn) -> None:
-        """Transcribe, ask the dialogue, speak; the voice works while the dialogue does."""
-        heard = await self._understand(turn)
-        waiting: asyncio.Queue[Say | None] = asyncio.Queue()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._speak(turn, waiting))
-            if heard is not None:
-                await self._converse(turn, heard, waiting)
-            else:
-                for say in self._unsaid:
-                    self._say(turn, say, waiting)
-            waiting.put_nowait(None)
-        if turn.outcome is not None:
-            self._draw_last_breath()
-        await self._played()
+    # keys
 
-    async def _understand(self, turn: _Turn) -> Heard | None:
-        """The caller's turn as words; None when there were none and a sentence was interrupted."""
-        heard: Heard
-        match turn.trigger:
-            case TurnEnded() as ended:
-                self._unanswered = _joined(self._unanswered, ended)
-                utterance = self._unanswered.utterance
-                try:
-                    transcript = await self._ears.transcribe(utterance, self._expecting)
-                except SttFailed as exc:
-                    self._note(StageFailed("stt", exc))
-                    turn.outcome = self._handed_over()
-                    turn.transcript_at = self._clock()
-                    return Words("")
-                heard = Words(transcript.text, transcript.confidence)
-                speech_ms, at_ms = utterance.duration_ms, utterance.started_ms
-            case said:
-                heard, speech_ms, at_ms = said, 0, self._line.ear.clock_ms
-        turn.transcript_at = self._clock()
-        if isinstance(heard, Words) and not heard.text and self._unsaid:
-            return None
-        self._note(TurnHeard(heard, speech_ms, at_ms))
-        return heard
-
-    async def _converse(self, turn: _Turn, heard: Heard, waiting: "asyncio.Queue[Say | None]") -> None:
-        """The dialogue's answer, line by line, to the voice."""
-        if turn.outcome is not None:
-            self._apologise(turn, waiting)
-            return
-        cut, self._cut = self._cut, {}
-        try:
-            async with aclosing(self._dialogue.turn(self._call.id, heard, cut)) as replies:
-                async for reply in replies:
-                    match reply:
-                        case Say():
-                            self._say(turn, reply, waiting)
-                        case NodeRan(node, took_ms):
-                            if node == CLASSIFIER:
-                                turn.classified_at = self._clock()
-                            self._note(NodePassed(node, took_ms))
-                        case Listen(awaited, customer_number=customer_number):
-                            self._identified_as(customer_number)
-                            self._expecting = _expecting(awaited)
-                            self._line.ear.expect(self._expecting)
-                        case Transfer(queue, reason, summary, customer_number):
-                            turn.outcome = Transferred(queue, reason, summary, customer_number)
-                        case HangUp():
-                            turn.outcome = HungUp()
-                        case StopRecording():
-                            self._stop_recording()
-        except Exception as exc:  # whatever broke, the caller is told and handed over
-            # The journal tells type and place; message and traceback may hold the caller's words.
-            log.debug("dialogue.failed", exc_info=True, extra={"call_id": self._call.id})
-            self._note(StageFailed("dialogue", exc))
-            turn.outcome = self._handed_over()
-            self._apologise(turn, waiting)
-
-    def _say(self, turn: _Turn, say: Say, waiting: "asyncio.Queue[Say | None]") -> None:
-        turn.first_words_at = turn.first_words_at or self._clock()
-        turn.says.append(say)
-        self._note(TurnSaid(say.key, say.text))
-        waiting.put_nowait(say)
-
-    def _apologise(self, turn: _Turn, waiting: "asyncio.Queue[Say | None]") -> None:
-        line = load("common").say("technical")
-        self._say(turn, Say(line.key, line.text), waiting)
-
-    async def _speak(self, turn: _Turn, waiting: "asyncio.Queue[Say | None]") -> None:
-        """Sentence by sentence into the playback; a few sentences ahead of what is heard."""
-        playback = self._line.playback
-        try:
-            while (say := await waiting.get()) is not None:
-                for sentence in sentences(say.text):
-                    turn.begun.append(say)
-                    playback.begin(sentence, interruptible=say.interruptible)
-                    if len(turn.begun) > 1:
-                        playback.add(bytes(SENTENCE_PAUSE_MS * BYTES_PER_MS))
-                    async with aclosing(self._voice.speak(speakable(sentence))) as sound:
-                        async for chunk in sound:
-                            turn.first_sound_at = turn.first_sound_at or self._clock()
-                            playback.add(chunk)
-                    playback.end()
-        except TtsFailed as exc:
-            playback.end()
-            self._note(StageFailed("tts", exc))
-            if turn.outcome is None or isinstance(turn.outcome, HungUp):
-                turn.outcome = self._handed_over()
-            while await waiting.get() is not None:
-                pass  # the rest cannot be said
-
-    def _draw_last_breath(self) -> None:
-        playback = self._line.playback
-        playback.begin("")
-        playback.add(bytes(LAST_BREATH_MS * BYTES_PER_MS))
-        playback.end()
-
-    async def _played(self) -> None:
-        """Wait until the last frame has left."""
-        playback = self._line.playback
-        drained = asyncio.Event()
-        playback.on_drained = drained.set
-        if playback.busy:
-            await drained.wait()
-
-    # after the turn
-
-    def _settle(self, turn: _Turn) -> None:
-        """Write down what was heard of the answer."""
-        whole = not turn.interrupted_at and not turn.caller_left
-        if not whole:
-            self._line.playback.stop()  # the voice may have begun another sentence while it was cancelled
-        heard = self._line.playback.heard()
-        if turn.first_frame_at or whole:
-            self._unanswered = None
-        if whole:
-            self._unsaid = []
-            for say in turn.says:
-                self._cut.pop(say.message_id, None)  # taken up after a cough, and heard to its end
-            return
-        heard_of = {say.message_id: [self._cut.get(say.message_id, "")] for say in turn.says}
-        for say, part in zip(turn.begun, heard, strict=False):
-            heard_of[say.message_id].append(part.heard)
-        self._unsaid = _left_over(turn, [part.complete for part in heard])
-        self._cut |= {
-            message_id: " ".join(filter(None, parts)) for message_id, parts in heard_of.items() if message_id
-        }
-        if turn.interrupted_at:
-            said = " ".join(part.heard for part in heard if part.heard)
-            stopped_after_ms = (self._clock() - turn.interrupted_at) * 1000
-            self._note(TurnInterrupted(said, self._line.ear.clock_ms, stopped_after_ms))
-
-    def _report_times(self, turn: _Turn) -> None:
-        if not isinstance(turn.trigger, TurnEnded) or not turn.first_sound_at:
-            return
-        self._note(
-            TurnTimed(
-                TurnTimes(
-                    endpointing_ms=turn.trigger.at_ms - turn.trigger.speech_ended_ms,
-                    transcription_ms=(turn.transcript_at - turn.decided_at) * 1000,
-                    dialogue_ms=(turn.first_words_at - turn.transcript_at) * 1000,
-                    voice_ms=(turn.first_sound_at - turn.first_words_at) * 1000,
-                    line_ms=(turn.first_frame_at - turn.first_sound_at) * 1000,
-                    classified_ms=max(0.0, turn.classified_at - turn.transcript_at) * 1000
-                    if turn.classified_at
-                    else 0.0,
-                )
+    async def _key(self, key: str) -> None:
+        """One more digit; ``#``, a pause, or a single key where that is a choice, ends them."""
+        if self._keys_timer is not None:
+            self._keys_timer.cancel()
+        if not self._keyed:
+            await self._take_back()
+            self._line.ear.end_turn()  # what he said before it; he has chosen to key
+            self._pause_voice()
+        self._keyed += key
+        alone = len(self._keyed) == 1 and self._expecting in (Expecting.OPEN, Expecting.YES_NO)
+        if key == "#" or alone:
+            await self._keys_done()
+        else:
+            self._keys_timer = asyncio.get_running_loop().call_later(
+                self._keys_patience_s, self._inbox.put_nowait, _KeysPause(self._keyed)
             )
+
+    async def _keys_done(self) -> None:
+        keyed, self._keyed = self._keyed.removesuffix("#"), ""
+        if self._next is not None:
+            await self._next.cancel()
+            self._next = None
+        turn = self._begin(Keys(keyed))
+        if await self._floor_is_free():
+            self._give_floor(turn)
+        else:
+            self._next = turn
+
+    # the floor
+
+    def _begin(self, trigger: Heard | Utterance) -> Turn:
+        turn = Turn(self._parts, self, trigger, self._expecting, self._manner, self._line.ear.clock_ms)
+        turn.start(self._tasks)
+        return turn
+
+    async def _floor_is_free(self) -> bool:
+        """Take the floor from who has it; False while the notice has to be heard to its end first."""
+        floor = self._floor
+        if floor is None:
+            return True
+        begun = floor.sounding or not isinstance(floor.trigger, CallBegins | Resumed | NotReached)
+        if (begun or floor.playback.holding) and floor.playback.interruptible:
+            await self._interrupt()
+            return True
+        self._pause_voice()
+        return False
+
+    def _give_floor(self, turn: Turn) -> None:
+        """``turn`` is what is answered now."""
+        self._floor = turn
+        self._line.playback = turn.playback
+        cut, self._cut = self._cut, {}
+        turn.confirm(cut)
+        waited_ms = 0 if turn.ended is None else turn.ended.at_ms - turn.ended.speech_ended_ms
+        if isinstance(turn.trigger, Utterance | Keys):
+            self._wait_at_most(turn, max(self._budgets.filler_ms - waited_ms, LEAST_WAIT_MS))
+
+    def _give_floor_to_next(self) -> None:
+        turn, self._next = self._next, None
+        if turn is not None:
+            self._give_floor(turn)
+
+    async def _interrupt(self, *, by_caller: bool = True) -> None:
+        """Whoever has the floor says no more; what was heard of it is kept."""
+        turn, self._floor = self._floor, None
+        if turn is None:
+            return
+        self._pause_voice()
+        await turn.cancel()
+        self._manner = turn.manner
+        self._cut |= turn.heard_of()
+        if by_caller:
+            stopped_after_ms = max(turn.held_at - self._paused_at, 0.0) * 1000
+            self.note(TurnInterrupted(turn.heard_text(), self._line.ear.clock_ms, stopped_after_ms))
+
+    def _finish(self, turn: Turn) -> Outcome | None:
+        """Everything was said: the caller's turn, or the end."""
+        self._floor = None
+        self._manner = turn.manner
+        if turn.gives_time:
+            self._line.ear.hold_silence(MOMENT_MS)
+        if self._next is not None:
+            self._give_floor_to_next()
+            return None
+        return turn.outcome
+
+    # the wait
+
+    def _wait_at_most(self, turn: Turn, wait_ms: float) -> None:
+        if self._wait_timer is not None:
+            self._wait_timer.cancel()
+        self._wait_timer = asyncio.get_running_loop().call_later(
+            wait_ms / 1000, self._inbox.put_nowait, _WaitedLong(turn)
         )
 
-    def _stop_recording(self) -> None:
+    def _fill_the_wait(self, turn: Turn) -> None:
+        """Tell the caller that he is being served, if nothing of the answer is there yet."""
+        if turn.has_sound or turn.fillers >= FILLERS:
+            return
+        if turn.playback.paused:
+            self._wait_at_most(turn, LEAST_WAIT_MS)
+            return
+        line = waiting_line(turn.fillers)
+        sound = self._standby.sound(line.text, Pace(turn.manner.pace))
+        if sound is None:
+            return
+        turn.fillers += 1
+        turn.playback.interject(sound + bytes(SENTENCE_PAUSE_MS * BYTES_PER_MS))
+        self.note(TurnSaid(line.key, line.text))
+        self._wait_at_most(turn, duration_ms(sound) + self._budgets.filler_ms)
+
+    def _stop_timers(self) -> None:
+        for timer in (self._keys_timer, self._wait_timer):
+            if timer is not None:
+                timer.cancel()
+
+    # what the turns tell
+
+    def understood(self, turn: Turn) -> None:
+        """See :class:`telephony.turn.Watcher`."""
+        self._inbox.put_nowait(_Understood(turn))
+
+    def held(self, turn: Turn) -> None:
+        """See :class:`telephony.turn.Watcher`."""
+        self._inbox.put_nowait(_Held(turn))
+
+    def over(self, turn: Turn) -> None:
+        """See :class:`telephony.turn.Watcher`."""
+        self._inbox.put_nowait(_Over(turn))
+
+    def listens(self, turn: Turn, reply: Listen) -> None:
+        """See :class:`telephony.turn.Watcher`."""
+        if reply.customer_number and not self._identified:
+            self._identified = True
+            self.note(CallerIdentified(reply.customer_number))
+        self._expecting = turn.awaits or Expecting.OPEN
+        self._line.ear.expect(self._expecting)
+
+    def sounds(self, turn: Turn) -> None:
+        """See :class:`telephony.turn.Watcher`."""
+        times = turn.times()
+        if times is not None:
+            self.note(TurnTimed(times))
+
+    def refuses_recording(self) -> None:
+        """See :class:`telephony.turn.Watcher`."""
         if not self._recording_refused:
             self._recording_refused = True
-            self._note(RecordingRefused())
+            self.note(RecordingRefused())
 
-    def _identified_as(self, customer_number: str) -> None:
-        if customer_number and not self._identified:
-            self._identified = True
-            self._note(CallerIdentified(customer_number))
-
-    def _handed_over(self) -> Transferred:
-        summary = load("common").say("technical_summary").text
-        return Transferred(TECHNICAL_QUEUE, TECHNICAL, summary)
-
-    def _note(self, event: CallEvent) -> None:
+    def note(self, event: CallEvent) -> None:
+        """See :class:`telephony.turn.Watcher`."""
         self._journal.note(self._call.id, event)
 
 
-def _expecting(awaited: Awaited) -> Expecting:
-    """What the ear is told: among a few things people choose in their own words."""
-    return Expecting.OPEN if awaited == "choice" else Expecting(awaited)
-
-
-def _joined(before: TurnEnded | None, ended: TurnEnded) -> TurnEnded:
+def joined(earlier: Utterance, later: Utterance) -> Utterance:
     """The caller's speech with the piece before it that had no answer yet."""
-    if before is None:
-        return ended
-    earlier, later = before.utterance, ended.utterance
     if earlier.duration_ms + later.duration_ms > LONGEST_TURN_MS:
-        return ended
+        return later
     started_ms = later.started_ms - earlier.duration_ms
-    return replace(ended, utterance=Utterance(earlier.pcm + later.pcm, started_ms, later.ended_ms))
-
-
-def _left_over(turn: _Turn, complete: list[bool]) -> list[Say]:
-    """What remains to be said of ``turn``, from the sentence that was cut on."""
-    done: dict[int, int] = {}
-    for say, whole in zip(turn.begun, complete, strict=False):
-        done[id(say)] = done.get(id(say), 0) + (1 if whole else 0)
-    left: list[Say] = []
-    for say in turn.says:
-        rest = sentences(say.text)[done.get(id(say), 0) :]
-        if rest:
-            left.append(replace(say, text=" ".join(rest)))
-    return left
+    return replace(later, pcm=earlier.pcm + later.pcm, started_ms=started_ms)

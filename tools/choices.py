@@ -26,10 +26,11 @@ _OTHER = re.compile(r"\b(?:l )?autre(?! (?:chose|question|demande))\b")
 _ALL = re.compile(
     r"\b(?:tous|toutes|les deux|les trois|chacune?|l un et l autre|mes (?:contrats|dossiers|sinistres))\b"
 )
+_THAT_ONE = re.compile(r"\bcel(?:ui|le) (?:de|du|d|des)\b")
 _OLDEST = re.compile(r"\b(?:plus ancien(?:ne)?|plus vieux|plus vieille)\b")
 _NEWEST = re.compile(r"\b(?:plus recente?s?|plus nouveau|plus nouvelle)\b")
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
-_WORD = re.compile(r"[a-z]{4,}")
+_WORD = re.compile(r"(?!(?:les|des|une|qui|que|pas|mon|mes|est|sur|oui|non|par|pour|avec)\b)\b[a-z]{3,}")
 _TELLING_LETTERS = 5
 _COMMON = re.compile(
     r"(?:votre|notre|contrats?|dossiers?|sinistres?|assurance|autre|question|encore|interesse|pouvez|aussi|lequel"
@@ -93,7 +94,8 @@ def named(text: str, names: Sequence[str]) -> list[int]:
 def refers(text: str) -> bool:
     """Whether the words point at one of the things that were spoken of: « et l'autre », « le premier »."""
     return (
-        means_other(text)
+        _THAT_ONE.search(plain(text)) is not None
+        or means_other(text)
         or means_all(text)
         or means_newest(text)
         or means_oldest(text)

@@ -119,7 +119,7 @@ class Gate:
 
     async def _count(self, subject: str, right: bool) -> Refused | Locked | None:
         """None when ``right`` and not locked; the attempt is counted before that is told."""
-        opaque = hmac.new(self._key, f"lockout {subject}".encode(), hashlib.sha256).hexdigest()
+        opaque = self.lockout_subject(subject)
         try:
             attempts = await self._lockout.attempt(opaque)
             if attempts > MAX_FAILURES_A_DAY:  # not counted further, or nobody would ever get out of it
@@ -131,6 +131,10 @@ class Gate:
         except LockoutUnavailable as exc:
             raise BackofficeUnavailable("failed attempts cannot be counted, so none is made") from exc
         return Locked() if attempts == MAX_FAILURES_A_DAY else Refused()
+
+    def lockout_subject(self, number: str) -> str:
+        """Under which failures at ``number`` are counted: a keyed hash, so that the count names nobody."""
+        return hmac.new(self._key, f"lockout {number}".encode(), hashlib.sha256).hexdigest()
 
     def _is_minor(self, born: date) -> bool:
         today = self._today()

@@ -5,7 +5,8 @@ by ``;`` and all of them must be told (``trente jours;lettre recommandée``); ``
 fact (``9 200|neuf mille deux cents``). Numbers count in words and in digits. ``-`` as the required fact means
 that the agent must say that it does not know.
 
-Every question goes through the node that answers callers, with the knowledge that the settings name.
+Every question goes through the node that answers callers, with the knowledge and the model that the
+settings name: a language model words answers when it has a key.
 
 - answered: all required facts are told, and no forbidden one (tolerant: at least half, none forbidden);
 - refused: the agent says that it does not know and offers a human (tolerant: what it says has no figure and
@@ -140,11 +141,11 @@ async def judge(cases: Iterable[Case], faq: Skill) -> AnswerReport:
         lines: list[Line] = []
         started = time.perf_counter()
         asked = HumanMessage(one.row["question"], additional_kwargs={"heard": "words"})
-        # Somebody was answered before, so that "anything else?" is no part of the answer.
-        await faq({"call_id": "evaluation", "messages": [asked], "answered": 1}, lines.append)
+        await faq({"call_id": "evaluation", "messages": [asked]}, lines.append)
         took_ms = (time.perf_counter() - started) * 1000
-        said = " ".join(line.text for line in lines)
-        refused = any(line.key.startswith("faq.unknown") for line in lines)
+        # "Anything else?" is no part of the answer.
+        said = " ".join(line.text for line in lines if line.key.startswith(f"{faq.name}."))
+        refused = any(line.key.startswith(f"{faq.name}.unknown") for line in lines)
         missing = tuple("|".join(fact) for fact in one.required if not any(holds(said, way) for way in fact))
         told = tuple(fact for fact in one.forbidden if holds(said, fact))
         judged.append(Judged(one, said, refused, missing, told, took_ms))

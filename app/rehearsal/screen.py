@@ -30,7 +30,9 @@ from telephony.journal import (
     CallStarted,
     NodePassed,
     RecordingRefused,
+    SpeculationDropped,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -174,6 +176,8 @@ class Screen:
                 )
             case RecordingRefused():
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
+            case TalkedThrough(why):
+                self._aside(f"only {why}: the voice goes on")
             case StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
             case (
@@ -182,6 +186,7 @@ class Screen:
                 | CallCameBack()
                 | CallerIdentified()
                 | TurnTimed()
+                | SpeculationDropped()
                 | CallEnded()
             ):
                 pass

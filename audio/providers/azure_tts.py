@@ -102,11 +102,12 @@ class AzureTts:
         return bounded(self._stream(text, pace), self._bounds, self.name)
 
     async def warm(self) -> None:
-        """Have a connection open for the next sentence."""
-        if not self._idle and not self._closed:
-            mouth = await self._on_a_thread(lambda: _Mouth(self._config))
-            await self._on_a_thread(mouth.open)
-            self._idle.append(mouth)
+        """Have a connection open for the next sentence. Raises :class:`audio.tts.TtsFailed`."""
+        if self._idle or self._closed:
+            return
+        mouth = await self._new_mouth()
+        await self._on_a_thread(mouth.open)
+        self._idle.append(mouth)
 
     async def close(self) -> None:
         """Close the connections; sentences under way are stopped by whoever listens to them."""
@@ -119,7 +120,7 @@ class AzureTts:
         self._threads.shutdown(wait=False)
 
     async def _stream(self, text: str, pace: Pace) -> AsyncGenerator[bytes, None]:
-        mouth = self._idle.pop() if self._idle else await self._on_a_thread(lambda: _Mouth(self._config))
+        mouth = self._idle.pop() if self._idle else await self._new_mouth()
         loop = asyncio.get_running_loop()
         heard: asyncio.Queue[_Heard] = asyncio.Queue()
 
@@ -157,6 +158,13 @@ class AzureTts:
             self._idle.append(mouth)
         else:
             await self._on_a_thread(mouth.close)
+
+    async def _new_mouth(self) -> "_Mouth":
+        try:
+            return await self._on_a_thread(lambda: _Mouth(self._config))
+        except RuntimeError as error:  # the SDK's own kind, for what its native part refuses
+            reason = "the SDK makes no synthesiser"
+            raise TtsFailed(f"{self.name}: {reason}", Fault(reason=reason)) from error
 
     async def _on_a_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -118,7 +118,7 @@ async def test_without_a_configuration_the_pages_say_so() -> None:
         assert (await http.get("/api/alarms")).json() == {"link": "none", "alarms": []}
         answer = await http.post(f"/api/live-calls/{CALL}/hang-up")
     assert answer.status_code == 503
-    assert "ASTERISK_AMI_USERNAME" in answer.json()["detail"]
+    assert "ASTERISK_AMI_SECRET" in answer.json()["detail"]
 
 
 async def test_a_call_is_hung_up(pages: Pages, asterisk: SimulatedAmi) -> None:

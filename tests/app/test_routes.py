@@ -22,6 +22,7 @@ from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Words
 from graph.state import CallState
 from knowledge.retriever import KnowledgeUnavailable, ListRetriever, Passage, Retriever
+from memory.breaker import Fault, FaultKind
 from telephony.call import Call, CallId, HungUp
 from telephony.journal import CallEnded, CallStarted, NodePassed, StageFailed, TurnHeard
 from tests.app.office import MADAME_MOREAU, REFUSAL, Office, dialogue_of, opened
@@ -268,6 +269,22 @@ async def test_a_part_that_was_not_chosen_is_a_reason_not_to_take_calls(pages: P
     answer = await pages.http.get("/ready")
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["voice: none was chosen"]
+
+
+async def test_providers_that_are_down_or_refuse_their_settings_are_named_and_calls_are_taken(
+    pages: Pages,
+) -> None:
+    breakers = pages.office.agent.breakers
+    breakers.of("groq:gone").attempt_failed(Fault(FaultKind.CONFIGURATION, "HTTP 404 model_not_found"))
+    breakers.of("groq:whisper").attempt_failed(Fault(FaultKind.BUSY, "HTTP 429", 1e9))
+    answer = await pages.http.get("/ready")
+    assert answer.status_code == 200
+    gone, busy = answer.json()["providers"]
+    assert (gone["name"], gone["state"]) == ("groq:gone", "misconfigured")
+    assert (busy["name"], busy["state"], busy["last_fault"]) == ("groq:whisper", "open", "HTTP 429")
+    assert 0 < busy["retry_in_s"] <= 60
+    [fault] = answer.json()["configuration_faults"]
+    assert fault.startswith("groq:gone: HTTP 404 model_not_found; ")
 
 
 async def test_prometheus_reads_the_metrics_and_text_calls_are_in_them(pages: Pages) -> None:

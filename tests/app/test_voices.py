@@ -10,7 +10,9 @@ from app import voices
 from app.fixed_lines import fixed_sentences
 from app.settings import Settings, SettingsInvalid
 from app.wiring import open_voices
+from audio.arriving import DEFAULT_BOUNDS
 from audio.providers import ProviderUnavailable
+from telephony.turn import Budgets
 from tests.simulators import azure, elevenlabs
 from tests.simulators.server import Fault
 
@@ -127,3 +129,10 @@ async def test_no_voice_at_all_says_what_to_do(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_used_are_named(tmp_path: Path, line: str, complaint: str) -> None:
     with pytest.raises(SettingsInvalid, match=complaint):
         configured(tmp_path, line)
+
+
+def test_two_services_that_stall_leave_the_local_voice_time_within_the_turn(tmp_path: Path) -> None:
+    given = configured(tmp_path).voices
+    assert (given.first_audio_ms, given.gap_ms) == (DEFAULT_BOUNDS.first_audio_ms, DEFAULT_BOUNDS.gap_ms)
+    longest_wait_ms = max(given.first_audio_ms, given.gap_ms) + given.first_audio_ms
+    assert longest_wait_ms + 400 <= Budgets().voice_ms

@@ -74,7 +74,6 @@ def manager_of(asterisk: Asterisk) -> dict[str, object]:
     return {
         "host": asterisk.ami_address[0],
         "port": asterisk.ami_address[1],
-        "username": "agent",
         "secret": SecretStr(asterisk.environment["AMI_SECRET"]),
     }
 
@@ -218,6 +217,16 @@ async def in_own_process(
         await agent.stop()
 
 
+@asynccontextmanager
+async def in_own_processes(*workers: OwnProcess) -> AsyncIterator[None]:
+    """Several, started at the same time."""
+    try:
+        await asyncio.gather(*(worker.start() for worker in workers))
+        yield
+    finally:
+        await asyncio.gather(*(worker.stop() for worker in workers))
+
+
 def _inherited() -> dict[str, str]:
     """This process's environment without what could configure an agent."""
     concerns: Sequence[str] = tuple({name.split("_", 1)[0] for name, _, _ in configuration.documented()})
@@ -240,7 +249,7 @@ def _settings(folder: Path) -> Settings:
                 "audio_address": "",
             }
         ),
-        asterisk_manager=read.asterisk_manager.model_copy(update={"username": "", "secret": SecretStr("")}),
+        asterisk_manager=read.asterisk_manager.model_copy(update={"secret": SecretStr("")}),
         groq=read.groq.model_copy(update={"api_key": SecretStr("")}),
         whisper=read.whisper.model_copy(update={"model": ""}),
         speech=read.speech.model_copy(update={"lines_file": None}),

@@ -68,6 +68,14 @@ async def agent(asterisk: Asterisk, tmp_path: Path) -> AsyncIterator[Agent]:
         yield answering
 
 
+@pytest.fixture
+async def brisk_agent(asterisk: Asterisk, tmp_path: Path) -> AsyncIterator[Agent]:
+    """The same, for callers who do not listen to what it says: it speaks as fast as it can."""
+    async with agents.in_process(tmp_path, words_per_minute=300) as answering:
+        told_to(asterisk, "AGENTS", answering.address)
+        yield answering
+
+
 @pytest.fixture(scope="session")
 def voice() -> TextToSpeech:
     """The caller's voice: that of the rehearsal, which the keyless ear knows."""

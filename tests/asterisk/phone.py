@@ -526,7 +526,10 @@ class Phone(asyncio.DatagramProtocol):
                 if call is not None and not call.answered.done() and call.invitation is not None:
                     self._reply(call.invitation, addr, "487 Request Terminated", call)
                     call.end(EndedBy.THEM)
-            case "ACK" | "INVITE":
+            case "ACK":  # only now may who was rung hang up again (RFC 3261, 15)
+                if call is not None and call.invitation is not None:
+                    call.begin()
+            case "INVITE":
                 pass
             case _:
                 self._reply(message, addr, "200 OK", call)
@@ -575,7 +578,6 @@ class Phone(asyncio.DatagramProtocol):
         await asyncio.sleep(self.answers_after_s)
         if not call.ended.done():
             self._reply(invite, server, "200 OK", call, sip.sound_offer(self.ip, call.rtp_port, [call.codec]))
-            call.begin()
 
     def _answered(self, call: Call, response: Message) -> None:
         call.heard_of = True

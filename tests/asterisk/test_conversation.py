@@ -44,9 +44,9 @@ async def heard_out(call: Call) -> None:
 
 
 async def test_the_keypad_identifies_a_caller_who_does_not_hear_the_questions_out(
-    asterisk: Asterisk, agent: Agent, voice: TextToSpeech
+    asterisk: Asterisk, brisk_agent: Agent, voice: TextToSpeech
 ) -> None:
-    number, birth_date = MADAME_MOREAU
+    agent, (number, birth_date) = brisk_agent, MADAME_MOREAU
     async with Phone.at(TRUNK) as phone:
         call = await phone.dial("0123456789", asterisk.sip_address)
         await heard_out(call)
@@ -96,8 +96,9 @@ async def test_the_voice_stops_when_the_caller_speaks(
 
 
 async def test_a_telephone_that_sends_nothing_in_silence_is_understood(
-    asterisk: Asterisk, agent: Agent, voice: TextToSpeech
+    asterisk: Asterisk, brisk_agent: Agent, voice: TextToSpeech
 ) -> None:
+    agent = brisk_agent
     async with Phone.at(TRUNK) as phone:
         call = await phone.dial("0123456789", asterisk.sip_address)
         call.suppresses_silence = True

@@ -52,7 +52,7 @@ async def test_thirty_calls_at_once_are_all_served_to_the_end(
         served = await asyncio.gather(*talks)
     assert {ended_by for _, ended_by in served} == {EndedBy.THEM}
     log = (tmp_path / "agent.log").read_text(encoding="utf-8")
-    assert len(set(re.findall(r"call_id=(\S+) outcome=HungUp", log))) == CALLS
+    assert len(set(re.findall(r"call_id=(\S+) outcome=hung_up", log))) == CALLS
     greeted = sorted(call.first_speech_ms() or 0.0 for call, _ in served)
     late = sorted(gap - FRAME_MS for gap in chain.from_iterable(call.gaps_ms() for call, _ in served))
     told = f"{share(greeted, 0.5):.0f} ms, last {greeted[-1]:.0f} ms"

@@ -14,16 +14,15 @@ import pytest
 from app.rehearsal.caller import line
 from audio.tts import TextToSpeech
 from tests.app.office import MADAME_MOREAU
-from tests.asterisk.agent import OwnProcess, in_own_process
+from tests.asterisk.agent import OwnProcess, in_own_processes
 from tests.asterisk.conftest import Measure, told_to
 from tests.asterisk.host import TRUNK, Asterisk, free_port
-from tests.asterisk.phone import Call, EndedBy, Phone
+from tests.asterisk.phone import Call, Phone
 
 pytestmark = pytest.mark.asterisk
 
 MY_CONTRACT = "Oui bonjour, je voudrais savoir… combien j'ai sur mon assurance vie."
-GOODBYE = "Non merci, au revoir."
-BRISK = {"SPEECH_WORDS_PER_MINUTE": "260"}
+BRISK = {"SPEECH_WORDS_PER_MINUTE": "300"}
 
 BACK_WITHIN_MS = 10_000
 """From the kill to the agent's voice: the promise to the caller. Measured: about 3.5 s."""
@@ -48,8 +47,7 @@ async def killed_in_mid_sentence(call: Call, worker: OwnProcess, asterisk: Aster
     """Kill ``worker`` while the caller hears it; when, on the call's clock."""
     await call.hear_speech()
     await call.pause(500)
-    speaking = call.speech_between(call.clock_ms - 300, call.clock_ms)
-    assert speaking, "it was not speaking"
+    await call.hear_speech()  # not in the breath between two sentences
     worker.kill()
     assert len(asterisk.channels()) == 1
     return call.clock_ms
@@ -67,13 +65,11 @@ async def test_whoever_loses_his_worker_twice_says_nothing_twice(
     asterisk: Asterisk, tmp_path: Path, voice: TextToSpeech, measured: Measure
 ) -> None:
     number, birth_date = MADAME_MOREAU
-    my_contract, goodbye = await line(MY_CONTRACT, voice), await line(GOODBYE, voice)
-    first_port, second_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
-    async with (
-        in_own_process(tmp_path, first_port, BRISK, "first") as first,
-        in_own_process(tmp_path, second_port, BRISK, "second") as second,
-        Phone.at(TRUNK) as phone,
-    ):
+    my_contract = await line(MY_CONTRACT, voice)
+    first, second = (
+        OwnProcess(tmp_path, free_port(socket.SOCK_STREAM), BRISK, name) for name in ("first", "second")
+    )
+    async with in_own_processes(first, second), Phone.at(TRUNK) as phone:
         told_to(asterisk, "AGENTS", f"{first.address}&{second.address}")
         talked = talks(asterisk)
         call = await phone.dial("0123456789", asterisk.sip_address)
@@ -89,10 +85,10 @@ async def test_whoever_loses_his_worker_twice_says_nothing_twice(
         await says(second, "common.cut_off", "repair.again")
         restarted = asyncio.create_task(restart(first))
         await call.hear_out(QUIET_MS, after_ms=back_ms)
+        await restarted
         await call.press(f"{birth_date}#")
         await says(second, "authenticate.welcome", "contract.value")
         assert "authenticate.ask_number" not in second.said()  # the birth date alone was enough
-        await restarted
 
         again_killed_ms = await killed_in_mid_sentence(call, second, asterisk)
         before = len(first.said())
@@ -100,9 +96,7 @@ async def test_whoever_loses_his_worker_twice_says_nothing_twice(
         await call.hear_out(QUIET_MS, after_ms=again_back_ms)
         await call.say(my_contract)
         await says(first, "common.cut_off", "repair.answer_again", "contract.value")
-        await call.hear_out(QUIET_MS)
-        await call.say(goodbye)
-        assert await call.over() is EndedBy.THEM
+        call.hang_up()
     after_the_second = first.said()[before:]
     assert not [key for key in after_the_second if key.startswith("authenticate.")]
     assert not [key for key in after_the_second if key.startswith("greet.")]

@@ -13,7 +13,7 @@ from audio.endpointing import (
     BargeIn,
     EarEvent,
     Expecting,
-    PossibleEnd,
+    Paused,
     Silence,
     SpeechResumed,
     SpeechStarted,
@@ -52,7 +52,7 @@ CALL = line(960) + voice(640) + line(1600)
 
 def test_a_turn_comes_with_its_sound_and_its_place() -> None:
     events = hear(ear(), CALL)
-    assert [type(event) for event in events] == [SpeechStarted, PossibleEnd, TurnEnded]
+    assert [type(event) for event in events] == [SpeechStarted, Paused, TurnEnded]
     (turn,) = turns(events)
     utterance = turn.utterance
     assert (utterance.started_ms, utterance.ended_ms) == (660, 1900)
@@ -111,7 +111,7 @@ def test_a_caller_whose_telephone_falls_silent_with_him_still_ends_his_turn() ->
     events = pass_time(listener, 120)
     for _ in range(40):
         events += pass_time(listener, FRAME_MS)
-    assert [type(event) for event in events] == [PossibleEnd, TurnEnded]
+    assert [type(event) for event in events] == [Paused, TurnEnded]
     (turn,) = turns(events)
     assert turn.speech_ended_ms == 1600
     assert turn.at_ms == 2300

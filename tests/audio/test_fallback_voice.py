@@ -294,11 +294,11 @@ class Providers:
         options = ElevenLabsOptions(bounds=HURRIED)
         self._eleven = ElevenLabsTts(elevenlabs.KEY, "voice", self.elevenlabs.url, options)
         self._azure = AzureTts(azure.KEY, endpoint=self.azure.address, bounds=HURRIED)
-        hosted = [
+        self.hosted = [
             GuardedVoice(voice, self.breakers.of(voice.name), ruler, self.told.append)
             for voice in (self._eleven, self._azure)
         ]
-        self.voice = FallbackVoice([*hosted, self.local], ruler, self.told.append)
+        self.voice = FallbackVoice([*self.hosted, self.local], ruler, self.told.append)
 
     def switches(self) -> list[Switched]:
         return [news for news in self.told if isinstance(news, Switched)]
@@ -394,6 +394,33 @@ async def test_with_both_services_down_the_local_voice_speaks(providers: Provide
     providers.azure.refuse(*[ServerFault(503)] * 2)
     assert await sound_of(providers.voice.speak(TEXT))
     assert [switch.taken.partition(":")[0] for switch in providers.switches()] == ["azure", "espeak-ng"]
+
+
+async def test_with_both_services_stalled_the_local_voice_speaks(providers: Providers) -> None:
+    providers.elevenlabs.fail(ServerFault(delay_s=5))
+    providers.azure.fail(ServerFault(delay_s=5))
+    assert await sound_of(providers.voice.speak(TEXT))
+    assert [switch.why for switch in providers.switches()] == [Why.SLOW, Why.SLOW]
+
+
+async def test_a_sentence_may_go_through_all_three_voices(providers: Providers) -> None:
+    providers.elevenlabs.fail(SpeechFault(after_chunks=30, cut=True))
+    providers.azure.fail(SpeechFault(after_chunks=10, cut=True))
+    asked: list[str] = []
+
+    class Listening(EspeakTts):
+        async def speak(self, text: str, pace: Pace = Pace.NORMAL) -> AsyncGenerator[bytes, None]:
+            asked.append(text)
+            async for piece in super().speak(text, pace):
+                yield piece
+
+    voice = FallbackVoice([*providers.hosted, Listening()], AlignedRuler(providers.local))
+    await sound_of(voice.speak(TEXT))
+    (second,) = [request["text"] for request in providers.azure.requests]
+    (third,) = asked
+    assert TEXT.endswith(second)
+    assert second.endswith(third)
+    assert len(TEXT) > len(second) > len(third) > 0
 
 
 async def test_a_service_that_is_down_is_soon_no_longer_asked(providers: Providers) -> None:

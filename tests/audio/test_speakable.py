@@ -113,6 +113,107 @@ CASES = [
     ("jean.martin2@exemple.com.", "jean point martin deux arobase exemple point com."),
     ("www.exemple.fr/aide", "W W W point exemple point F R barre oblique aide"),
     ("https://ciclade.fr.", "ciclade point F R."),
+    ("https://www.exemple.fr/espace?id=12", "W W W point exemple point F R barre oblique espace"),
+    # more ways to write amounts
+    ("1.000 €", "mille euros"),
+    ("12.500,50 €", "douze mille cinq cents euros et cinquante centimes"),
+    ("12 k€", "douze mille euros"),
+    ("1,5 M€", "un million cinq cent mille euros"),
+    ("3 M€", "trois millions d'euros"),
+    ("10-15 €", "dix à quinze euros"),
+    ("10 – 15 %", "dix à quinze pour cent"),
+    ("10 à 15 %", "dix à quinze pour cent"),
+    ("3 x 100 €", "trois fois cent euros"),
+    ("100 € + 20 €", "cent euros plus vingt euros"),
+    ("10€", "dix euros"),
+    ("1 001 €", "mille un euros"),
+    ("71 €", "soixante et onze euros"),
+    ("99,99 €", "quatre-vingt-dix-neuf euros et quatre-vingt-dix-neuf centimes"),
+    ("20 $", "vingt dollars"),
+    # more dates, ranges and delays
+    ("1er janv. 2026", "premier janvier deux mille vingt-six"),
+    ("15 déc. 2025", "quinze décembre deux mille vingt-cinq"),
+    ("en 12/2026", "en décembre deux mille vingt-six"),
+    ("9/2026", "septembre deux mille vingt-six"),
+    ("5-10 jours", "cinq à dix jours"),
+    ("sous 5 j", "sous cinq jours"),
+    ("5 jours ouvrés", "cinq jours ouvrés"),
+    ("30 min", "trente minutes"),
+    ("1 min", "une minute"),
+    ("1 h 30 min", "une heure trente"),
+    ("14h00", "quatorze heures"),
+    ("7 j/7", "sept jours sur sept"),
+    ("2 ans 1/2", "deux ans et demi"),
+    ("½ journée", "une demi-journée"),
+    ("9 h - 12 h et 14 h - 18 h", "de neuf heures à midi et de quatorze heures à dix-huit heures"),
+    ("(9h-18h)", "(de neuf heures à dix-huit heures)"),
+    # more numbers that name something
+    (
+        "+33(0)1 23 45 67 89",
+        "plus trente-trois, un, vingt-trois, quarante-cinq, soixante-sept, quatre-vingt-neuf",
+    ),
+    (
+        "0033 1 23 45 67 89",
+        "plus trente-trois, un, vingt-trois, quarante-cinq, soixante-sept, quatre-vingt-neuf",
+    ),
+    ("01-23-45-67-89", "zéro un, vingt-trois, quarante-cinq, soixante-sept, quatre-vingt-neuf"),
+    ("SIN 2026 003117", "S, I, N, deux mille vingt-six, puis zéro zéro trois, un un sept"),
+    ("VIE 0012345", "V, I, E, zéro zéro un deux, trois quatre cinq"),
+    ("dossier SIN-2026-003117.", "dossier S, I, N, deux mille vingt-six, puis zéro zéro trois, un un sept."),
+    ("contrat n°VIE-0012345", "contrat numéro V, I, E, zéro zéro un deux, trois quatre cinq"),
+    ("n° 10078821", "numéro dix, zéro sept, huit, huit, vingt et un"),
+    (
+        "FR76 3000 6000 0112 3456 7890 189",
+        (
+            "F R sept six, trois zéro zéro zéro, six zéro zéro zéro, zéro un un deux, trois quatre cinq six, "
+            "sept huit neuf zéro, un huit neuf"
+        ),
+    ),
+    ("le 15, le 18 ou le 112", "le quinze, le dix-huit ou le cent douze"),
+    ("12 bis, rue de la Paix", "douze bis, rue de la Paix"),
+    # Roman numerals
+    ("Louis XIV", "Louis quatorze"),
+    ("Henri IV et Louis XVI", "Henri quatre et Louis seize"),
+    ("Charles V", "Charles cinq"),
+    ("François Ier", "François premier"),
+    ("Jean-Paul II", "Jean-Paul deux"),
+    ("le XXIe siècle", "le vingt et unième siècle"),
+    ("la Ve République", "la cinquième République"),
+    ("le XVIe arrondissement", "le seizième arrondissement"),
+    ("Ire partie", "première partie"),
+    ("chapitre II, titre IX", "chapitre deux, titre neuf"),
+    ("article I", "article un"),
+    ("article L. 113-2", "article L. cent treize tiret deux"),
+    ("Paul V., MIDI, XL", "Paul V., MIDI, X L"),
+    ("article Insee, Le Vésinet", "article Insee, Le Vésinet"),
+    # units and fractions
+    ("20 °C", "vingt degrés"),
+    ("-5 °C", "moins cinq degrés"),
+    ("1 kg", "un kilogramme"),
+    ("2,5 cm", "deux virgule cinq centimètres"),
+    ("0,5 km", "zéro virgule cinq kilomètre"),
+    ("90 km/h", "quatre-vingt-dix kilomètres heure"),
+    ("10 m³", "dix mètres cubes"),
+    ("120 kWh", "cent vingt kilowattheures"),
+    ("1/2", "un demi"),
+    ("3/4 des contrats", "trois quarts des contrats"),
+    ("50/50", "cinquante sur cinquante"),
+    # more titles and abbreviations
+    ("M. et Mme Petit", "Monsieur et Madame Petit"),
+    ("Me Durand", "Maître Durand"),
+    ("Me voici", "Me voici"),
+    ("Dr Petit", "Docteur Petit"),
+    ("le 2nd degré", "le second degré"),
+    ("la 2nde fois", "la seconde fois"),
+    ("la 1ère demande", "la première demande"),
+    ("cf. votre contrat", "voir votre contrat"),
+    ("p. ex. un vol", "par exemple un vol"),
+    ("c.-à-d. demain", "c'est-à-dire demain"),
+    ("tél. 3949", "téléphone trois mille neuf cent quarante-neuf"),
+    ("env. 3 semaines", "environ trois semaines"),
+    ("bd Voltaire, av. de la Paix", "boulevard Voltaire, avenue de la Paix"),
+    ("St-Denis, Ste-Anne", "Saint-Denis, Sainte-Anne"),
+    ("une SCPI, en CDI", "une S C P I, en C D I"),
     # the rest
     ("3,14", "trois virgule quatorze"),
     ("71 ans", "soixante et onze ans"),
@@ -150,6 +251,35 @@ def test_no_figure_is_ever_left_to_the_voice(written: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_can_be_made_speakable(written: str) -> None:
     assert not re.search("[0-9]", speakable(written))
+
+
+def test_the_table_is_as_long_as_it_should_be() -> None:
+    assert len(CASES) >= 150
+    assert len({written for written, _ in CASES}) == len(CASES)
+
+
+PROSE = [
+    "je",
+    "vous",
+    "écoute",
+    "voulez",
+    "savoir",
+    "où",
+    "en",
+    "est",
+    "dossier",
+    "aujourd'hui",
+    "peut-être",
+    "Le",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PROSE), min_size=1, max_size=12), st.sampled_from([".", " ?", " !", "…", ","])
+)
+def test_plain_prose_is_left_alone(words: list[str], end: str) -> None:
+    prose = " ".join(words) + end
+    assert speakable(prose) == prose
 
 
 @pytest.mark.parametrize("written", [case[0] for case in CASES])

@@ -135,3 +135,38 @@ def test_a_fault_in_one_call_does_not_reach_the_others_and_is_raised_when_it_nex
     with pytest.raises(KeyError, match="a bug in one call"):
         broken.hear(b"")
     broken.hear(b"")  # told once
+
+
+def test_after_a_stall_the_windows_of_all_calls_are_caught_up_with_in_rounds() -> None:
+    detector = Counting()
+    calls = [Stream(detector) for _ in range(3)]
+    for number, call in enumerate(calls):
+        call.hear(tone(32 * (number + 2), 2000))
+    detector.judge()
+    assert detector.asked == 1
+    assert detector.batches == [3, 3, 2, 1]
+    assert [len(call.judged) for call in calls] == [2, 3, 4]
+
+
+def test_when_the_model_fails_every_call_that_waited_is_told_and_none_stays_deaf() -> None:
+    class Broken(Counting):
+        broken = True
+
+        def infer_batch(self, windows: Samples, memories: Sequence[None]) -> Sequence[float]:
+            if self.broken:
+                raise RuntimeError("no memory")
+            return super().infer_batch(windows, memories)
+
+    detector = Broken()
+    calls = [Stream(detector) for _ in range(2)]
+    for call in calls:
+        call.hear(tone(64, 2000))
+    detector.judge()
+    for call in calls:
+        with pytest.raises(RuntimeError, match="no memory"):
+            call.hear(b"")
+    detector.broken = False
+    calls[0].hear(tone(32, 2000))
+    assert detector.asked == 2
+    detector.judge()
+    assert calls[0].judged == [1.0]

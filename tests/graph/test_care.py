@@ -186,6 +186,15 @@ async def test_the_recording_stops_during_identification_too() -> None:
     assert turn.then == Listen("number")
 
 
+async def test_whoever_is_in_distress_out_of_hours_is_sent_to_those_who_are_there() -> None:
+    call = Conversation.of(services(now=CLOSED))
+    await call.begins()
+    turn = await call.says("je veux mourir")
+    assert turn.said == ["care.distress", "transfer.distress_closed"]
+    assert turn.text.count("3114") == 2
+    assert turn.then == Listen("yes_no")
+
+
 async def test_a_goodbye_after_all_of_it_is_a_goodbye() -> None:
     call = await in_identification()
     await call.says("vous êtes un robot")

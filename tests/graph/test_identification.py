@@ -1,5 +1,7 @@
 """Who is calling, with all the ways in which callers give, correct, refuse and forget what proves it."""
 
+from langchain_core.runnables import RunnableConfig
+
 from graph.reply import Listen, Transfer
 from tests.graph.conversation import KEY, TODAY, Conversation, services
 from tools.backoffice_demo import DemoBackoffice
@@ -40,6 +42,26 @@ async def test_a_number_is_corrected_in_one_breath_with_the_date() -> None:
     await call.says("c'est le 10 07 88 22")
     turn = await call.says("non c'est le 10 07 88 21 et je suis née le premier avril 1962")
     assert "contract.value" in turn.said
+
+
+async def test_yes_instead_of_a_number_is_invited_once_and_then_helped() -> None:
+    call = await asked()
+    said = [(await call.says("oui")).said for _ in range(3)]
+    assert said == [["authenticate.go_ahead"], ["authenticate.number_missed"], ["transfer.not_identified"]]
+
+
+async def test_a_number_and_a_date_in_one_breath_are_told_apart() -> None:
+    call = await asked()
+    turn = await call.says(
+        "dix zéro sept quatre-vingt-huit vingt et un premier avril mille neuf cent soixante-deux"
+    )
+    assert "contract.value" in turn.said
+
+
+async def test_figures_of_a_claim_to_come_are_no_claim() -> None:
+    call = await asked()
+    turn = await call.says("vingt quarante-cinq dix-sept trente-six quinze")
+    assert turn.said == ["authenticate.number_missed"]
 
 
 async def test_yes_to_the_number_read_back_asks_for_the_date_and_is_no_miss() -> None:
@@ -183,3 +205,27 @@ async def test_the_callers_own_number_is_no_proof() -> None:
     call = Conversation.of()
     await call.begins("0123454172")
     assert (await call.says("combien j'ai sur mon assurance vie")).said == ["authenticate.ask_number"]
+
+
+async def test_a_second_request_of_one_breath_is_taken_up_behind_the_gate() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("euh")
+    waiting = {"node": "claims", "said": "où en est mon sinistre SIN-2025-008840", "act": ""}
+    thread: RunnableConfig = {"configurable": {"thread_id": call.call_id}}
+    await call.dialogue._compiled.aupdate_state(thread, {"queued": [waiting]}, as_node="greet")
+    first = await call.says("quels sont vos horaires")
+    assert first.said == ["faq.answer", "common.next_request", "authenticate.ask_number"]
+    await call.keys("10078821")
+    second = await call.keys("01041962")
+    assert second.said[:2] == ["authenticate.welcome", "claims.paid"]
+    assert not (await call.dialogue.state(call.call_id)).get("queued")
+
+
+async def test_an_open_request_is_taken_up_after_a_personal_one() -> None:
+    call = await Conversation.of().identified()
+    waiting = {"node": "faq", "said": "quels sont vos horaires", "act": ""}
+    thread: RunnableConfig = {"configurable": {"thread_id": call.call_id}}
+    await call.dialogue._compiled.aupdate_state(thread, {"queued": [waiting]}, as_node="greet")
+    turn = await call.says("combien j'ai sur mon assurance vie")
+    assert turn.said[-3:] == ["common.next_request", "faq.answer", "common.more"]

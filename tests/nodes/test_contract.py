@@ -97,6 +97,11 @@ async def test_the_contract_that_was_spoken_of_stays_meant() -> None:
     assert "Horizon Sérénité" in other.text
 
 
+async def test_pointing_at_another_contract_asks_the_same_of_it() -> None:
+    played = await ask(CONTRACT, OTHER, text="et pour l'autre", about="VIE-0000001", aspect="dates")
+    assert "20 septembre 2021" in played.text
+
+
 async def test_the_total_is_of_the_contracts_in_force() -> None:
     closed = replace(CONTRACT, number="VIE-0000003", status=ContractStatus.CLOSED)
     played = await ask(CONTRACT, replace(OTHER, value_cents=1), closed, text="combien j'ai au total")

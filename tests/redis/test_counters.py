@@ -6,15 +6,22 @@ from collections.abc import Callable
 import pytest
 from redis.asyncio import Redis
 
-from memory.counters import Counters, CountersAway, MemoryCounters
+from memory.counters import Counters, CountersAway, MemoryCounters, SturdyCounters
+from memory.lockout import CountedLockout, LockoutUnavailable
 from memory.redis_connection import connect
 from memory.redis_counters import PREFIX, RedisCounters
 from tests.redis.server import RedisServer
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "sturdy"])
 def counters(request: pytest.FixtureRequest, redis: Redis) -> Counters:
-    return MemoryCounters() if request.param == "memory" else RedisCounters(redis)
+    match request.param:
+        case "memory":
+            return MemoryCounters()
+        case "redis":
+            return RedisCounters(redis)
+        case _:
+            return SturdyCounters(RedisCounters(redis), MemoryCounters())
 
 
 async def test_marks_are_counted_within_their_window(counters: Counters) -> None:
@@ -103,3 +110,21 @@ async def test_a_redis_that_is_away_is_said_and_not_guessed_around(
         ):
             with pytest.raises(CountersAway, match="Redis does not count"):
                 await asked
+
+
+async def test_a_lock_out_holds_over_workers_and_while_redis_is_away(
+    own_redis: Callable[..., RedisServer],
+) -> None:
+    server = own_redis(modules=False)
+    async with connect(server.url) as first, connect(server.url) as second:
+        one, two = (
+            CountedLockout(SturdyCounters(RedisCounters(client), MemoryCounters()))
+            for client in (first, second)
+        )
+        assert [await worker.attempt("who") for worker in (one, two, one)] == [1, 2, 3]
+        await two.take_back("who")
+        assert await one.attempt("who") == 3
+        server.stop()
+        assert await one.attempt("who") == 4, "its own three, and this one"
+        with pytest.raises(LockoutUnavailable):
+            await CountedLockout(RedisCounters(first)).attempt("who")

@@ -45,7 +45,8 @@ class SimulatedProvider:
         self._faults: dict[str, collections.deque[Fault]] = collections.defaultdict(collections.deque)
         self.broken: dict[str, Fault] = {}
         """Endpoints that fail like this until they are mended; ``""`` is the only one of most providers."""
-        self._socket = socket.socket()
+        # asyncio takes Nagle's delay (40 ms an answer) off connections whose socket says that it is TCP.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
         )

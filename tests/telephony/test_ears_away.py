@@ -1,4 +1,4 @@
-"""Calls whose ears are all away: the caller is told, and gets people."""
+"""Calls whose ears hear nothing, or are away: they end with people, soon, and at little cost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,19 +7,19 @@ from contextlib import asynccontextmanager
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from audio.endpointing import TurnTiming
+from audio.endpointing import Expecting, TurnTiming, Utterance
 from audio.fallback_ears import FallbackEars
 from audio.providers.groq_stt import GroqStt
 from audio.scripted import ScriptedTts
-from audio.stt import SpeechToText
+from audio.stt import SpeechToText, Transcript
 from audio.vad import EnergyDetector
 from graph.builder import build_graph
 from graph.dialogue import Dialogue
-from graph.heard import CallBegins
+from graph.heard import CallBegins, Words
 from memory.breaker import Breakers
 from telephony.call import TECHNICAL, Call, CallId, Outcome, Transferred
 from telephony.front_desk import FrontDesk
-from telephony.journal import MemoryJournal, StageFailed
+from telephony.journal import MemoryJournal, StageFailed, TurnHeard
 from tests.graph.conversation import services
 from tests.simulators.groq import KEY, GroqSimulator
 from tests.simulators.server import Fault
@@ -27,6 +27,22 @@ from tests.telephony.phone import Phone
 
 CALL = Call(CallId("b6b1c0de-0000-4000-8000-000000000002"))
 TEN_MINUTES_MS = 600_000
+
+MOST_REQUESTS = 20
+"""In a call whose every sound is taken for speech, speculation included."""
+
+
+class DeafEar:
+    """Understands nothing, and counts how often it was asked."""
+
+    name = "deaf"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def transcribe(self, utterance: Utterance, expecting: Expecting) -> Transcript:
+        self.asked += 1
+        return Transcript("", 0.0)
 
 
 @asynccontextmanager
@@ -42,6 +58,22 @@ async def call(ears: SpeechToText) -> AsyncIterator[tuple[Phone, MemoryJournal, 
     finally:
         phone.line.closed("the test is over")
         await asyncio.wait_for(running, 5)
+
+
+async def test_ten_minutes_of_noise_that_sounds_like_speech_end_with_people_and_no_words() -> None:
+    ears = DeafEar()
+    async with call(ears) as (phone, journal, running):
+        at_ms = 0
+        while not running.done():
+            assert at_ms < TEN_MINUTES_MS
+            await phone.speaks(2000)
+            await phone.waits(1500)
+            at_ms += 3500
+        outcome = await running
+    assert isinstance(outcome, Transferred)
+    assert ears.asked <= MOST_REQUESTS
+    words = [event.heard for event in journal.events if isinstance(event, TurnHeard)]
+    assert not [heard for heard in words if isinstance(heard, Words) and heard.text]
 
 
 @pytest.mark.parametrize(

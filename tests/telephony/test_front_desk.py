@@ -182,7 +182,7 @@ async def test_what_was_verified_before_the_transfer_is_verified_when_the_caller
         await call.hear_out()
         await speaks(call)
         variables = dict(call.variables)
-    assert agent.journal.said()[-2:] == ["contract.value", "contract.also"]
+    assert agent.journal.said()[-3:] == ["contract.value", "contract.also", "common.more"]
     assert variables["VOICEBOT_CUSTOMER"] == "10078821"
     assert variables["VOICEBOT_QUEUE"] == "vie"
     assert "identité vérifiée" in variables["VOICEBOT_SUMMARY"]
