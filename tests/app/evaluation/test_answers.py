@@ -126,8 +126,8 @@ async def test_a_second_set_written_after_tuning_is_too(shipped: Faq) -> None:
     assert report.good, answers._as_text(report)
 
 
-# Written from the specification alone, before the answers were read. First look: tuning 55 of 70 answered, 43 of
-# 51 refused; kept apart 51 of 70 and 38 of 51. Three dozen, short ones, are now wordings of the knowledge base.
+# Written from the specification alone, before the answers were read. First look: tuning 55 of 70 answered,
+# 43 of 51 refused; kept apart 51 of 70 and 38 of 51. Three dozen, short ones, are now wordings themselves.
 @pytest.mark.parametrize(("half", "answered", "refused"), [("tuning", 66, 48), ("kept_apart", 63, 45)])
 async def test_strangers_questions_are_answered_and_refused(
     half: str, answered: int, refused: int, shipped: Faq, tmp_path: Path
