@@ -19,6 +19,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -103,7 +104,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
+            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified() | LimitReached():
                 pass
             case TalkedThrough() | SpeculationDropped():
                 pass  # nothing was said or heard

@@ -1,5 +1,6 @@
-"""Takes the calls: gives each its line, its ear and its session."""
+"""Takes the calls: gives each its line, its ear and its session; or sends it to people, over a limit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +11,27 @@ from audio.stt import SpeechToText
 from audio.tts import TextToSpeech
 from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
-from graph.heard import Heard
+from graph.heard import CallBegins, Heard, NotReached
 from graph.safekeeping import StateAway
-from telephony.call import Call, CallId, Outcome, Transferred
-from telephony.journal import CallEnded, CallPassedOn, Journal
+from graph.state import CallState
+from memory.limits import Limits, Over
+from telephony.announcement import announce
+from telephony.call import Call, CallerLeft, CallId, NoAudio, Outcome, Transferred
+from telephony.current_call import on_behalf_of
+from telephony.journal import (
+    CallCameBack,
+    CallEnded,
+    CallPassedOn,
+    CallStarted,
+    Journal,
+    LimitReached,
+    TurnSaid,
+)
 from telephony.line import Line
 from telephony.session import KEYS_PATIENCE_S, Session
 from telephony.standby import StandbyLines
 from telephony.turn import Budgets
+from telephony.turned_away import Parting, WayOut
 from telephony.whisper import Whisper
 
 
@@ -37,13 +51,42 @@ class FrontDesk:
     """How long callers are kept waiting."""
     standby: StandbyLines = field(default_factory=StandbyLines)
     """What they hear then."""
+    limits: Limits | None = None
+    """Which calls are taken; None: all."""
+    way_out: WayOut = field(default_factory=WayOut)
+    """Where the others go."""
+    may_go_on: Callable[[CallId], bool] = lambda _: True
+    """Asked at each turn: whether the call may cost more than it has."""
+    _turned_away: set[CallId] = field(default_factory=set, init=False, repr=False)
+    """Of the calls here, those that are not the agent's."""
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
         return Line(Ear(self.detector, self.timing), Playback())
 
     async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
-        """Talk with the caller until he has left, hears goodbye or is passed on; ``first`` opens the talk."""
+        """Talk with the caller until he has left, hears goodbye or is passed on; ``first`` opens the talk.
+
+        Over a limit there is no talk: he is told, and sent to people. Whom they did not take then is let in
+        if there is room meanwhile.
+        """
+        again = call.id in self._turned_away
+        if self.limits is not None and (again or not isinstance(first, NotReached)):
+            over = await self.limits.admit(call.id, call.caller)
+            if over is not None:
+                self._turned_away.add(call.id)
+                return await self._turn_away(call, line, first, self.way_out.parting(over, again=again))
+            self._turned_away.discard(call.id)
+        with on_behalf_of(call.id):
+            outcome = await self._talk(call, line, CallBegins(call.caller) if again else first)
+        if isinstance(outcome, Transferred):
+            self.journal.note(call.id, CallPassedOn(outcome))
+        return outcome
+
+    async def _talk(self, call: Call, line: Line, first: Heard) -> Outcome:
+        async def parting() -> Parting | None:
+            return await self._parting(call.id)
+
         session = Session(
             call,
             line,
@@ -54,8 +97,40 @@ class FrontDesk:
             keys_patience_s=self.keys_patience_s,
             budgets=self.budgets,
             standby=self.standby,
+            # Whom nobody took has been told before; what he arranges now is short.
+            parting=None if isinstance(first, NotReached) else parting,
         )
-        outcome = await session.run(first)
+        return await session.run(first)
+
+    async def _parting(self, call: CallId) -> Parting | None:
+        """The end of a talk that has cost enough, with what people need to know; None: it goes on."""
+        if self.may_go_on(call):
+            return None
+        parting = self.way_out.parting(Over.COST_OF_CALL)
+        if not isinstance(parting.outcome, Transferred):
+            return parting
+        told = await self.dialogue.handover(call, "too_long")
+        passed_on = Transferred(told.queue, told.reason, told.summary, told.customer_number)
+        return Parting(parting.over, parting.lines, passed_on)
+
+    async def _turn_away(self, call: Call, line: Line, first: Heard, parting: Parting) -> Outcome:
+        if not await line.joined():
+            return NoAudio()
+        match first:
+            case NotReached(why):
+                self.journal.note(call.id, CallCameBack(why, call))
+            case _:
+                self.journal.note(call.id, CallStarted(call))
+        self.journal.note(call.id, LimitReached(parting.over))
+        for said in parting.lines:
+            self.journal.note(call.id, TurnSaid(said.key, said.text))
+        texts = [said.text for said in parting.lines]
+        outcome = parting.outcome
+        try:
+            if not await announce(line, texts, self.voice, self.standby):
+                outcome = CallerLeft()
+        finally:
+            line.hang_up()
         if isinstance(outcome, Transferred):
             self.journal.note(call.id, CallPassedOn(outcome))
         return outcome
@@ -75,6 +150,10 @@ class FrontDesk:
     async def close(self, call: Call, outcome: Outcome) -> None:
         """The call is over: note it, free it, and forget what was not to be kept."""
         self.journal.note(call.id, CallEnded(outcome))
+        self._turned_away.discard(call.id)
+        if self.limits is not None:
+            await self.limits.leave(call.id)
+        state: CallState
         try:
             state = await self.dialogue.state(call.id)
         except StateAway:  # it was known nowhere, so this worker has written nothing of it
