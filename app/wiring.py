@@ -141,6 +141,8 @@ class Mind:
     """What was chosen, by port."""
     limits: Limits
     """Which calls may be taken, over all workers."""
+    dropped: DroppedCalls
+    """Calls that broke off a few minutes ago."""
     bus: Bus = field(default_factory=MemoryBus)
     """Where events for other systems go."""
     takes_calls: Callable[[], bool] = lambda: True
@@ -225,6 +227,7 @@ async def open_mind(
         providers.listeners.append(announce_switches(bus, now))
         if redis is not None:
             await stack.enter_async_context(sharing(providers.breakers, redis))
+        dropped = _dropped_calls(settings, redis, key)
         services = Services(
             backoffice=backoffice,
             gate=gate,
@@ -232,6 +235,7 @@ async def open_mind(
             classifier=classifier,
             model=model,
             call_backs=AnnouncedCallBacks(FileCallBacks(call_backs), bus),
+            dropped=dropped,
             hours=settings.opening.hours(),
             now=now,
         )
@@ -247,7 +251,16 @@ async def open_mind(
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
         limits = Limits(counters, settings.limits.rules(settings.asterisk_manager.longest_call_s), key)
-        yield Mind(dialogue, knowledge, parts, limits, bus, lambda: kept is None or kept.present, redis)
+        yield Mind(
+            dialogue=dialogue,
+            knowledge=knowledge,
+            parts=parts,
+            limits=limits,
+            dropped=dropped,
+            bus=bus,
+            takes_calls=lambda: kept is None or kept.present,
+            redis=redis,
+        )
 
 
 @asynccontextmanager
@@ -314,6 +327,7 @@ async def open_agent(
             limits=mind.limits,
             way_out=way_out,
             may_go_on=costs.may_go_on,
+            dropped=mind.dropped,
         )
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
@@ -406,6 +420,11 @@ def _counters(redis: Redis | None) -> Counters:
     return own if redis is None else SturdyCounters(RedisCounters(redis), own)
 
 
+def _dropped_calls(settings: Settings, redis: Redis | None, key: bytes) -> DroppedCalls:
+    """Calls that broke off: of this worker, or of all."""
+    return MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key, settings.privacy.ring())
+
+
 def _archive(settings: Settings) -> FileArchive:
     return FileArchive(settings.application.data_folder / "archive", settings.privacy.ring())
 
@@ -421,14 +440,13 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         calls, _ = await _checkpoints(settings, redis, stack)
         key = _identity_key(settings)
         counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
-        dropped: DroppedCalls = MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key)
         yield Stores(
             archive=_archive(settings),
             calls=calls,
             call_backs=settings.application.data_folder / CALL_BACKS,
             counters=counters,
             limits=Limits(counters, settings.limits.rules(settings.asterisk_manager.longest_call_s), key),
-            dropped=dropped,
+            dropped=_dropped_calls(settings, redis, key),
             gate=Gate(await _backoffice(settings, Providers.watched_by(), stack), key),
             redis=redis,
         )

@@ -14,9 +14,11 @@ from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, NotReached
 from graph.safekeeping import StateAway
 from graph.state import CallState
+from memory.dropped_calls import DroppedCalls, MemoryDroppedCalls
 from memory.limits import Limits, Over
+from nodes.greet import left_off
 from telephony.announcement import announce
-from telephony.call import Call, CallerLeft, CallId, NoAudio, Outcome, Transferred
+from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.current_call import on_behalf_of
 from telephony.journal import (
     CallCameBack,
@@ -57,6 +59,8 @@ class FrontDesk:
     """Where the others go."""
     may_go_on: Callable[[CallId], bool] = lambda _: True
     """Asked at each turn: whether the call may cost more than it has."""
+    dropped: DroppedCalls = field(default_factory=MemoryDroppedCalls)
+    """What is kept for callers who are cut off; the dialogue's own."""
     _turned_away: set[CallId] = field(default_factory=set, init=False, repr=False)
     """Of the calls here, those that are not the agent's."""
 
@@ -159,5 +163,11 @@ class FrontDesk:
         except StateAway:  # it was known nowhere, so this worker has written nothing of it
             state = {}
         self.dialogue.release(call.id)
+        if isinstance(outcome, CallerLeft):
+            dropped = left_off(state)
+            if dropped is not None:
+                await self.dropped.keep(call.caller, dropped)
+        elif isinstance(outcome, HungUp | Transferred):
+            await self.dropped.take(call.caller)  # whatever it was, it is settled
         if state.get("recording") == "refused":
             await self.dialogue.forget(call.id)
