@@ -75,6 +75,7 @@ from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
+from telephony.recording import Recordings
 from telephony.standby import StandbyLines
 from telephony.switchboard import Switchboard
 from telephony.turned_away import WayOut
@@ -304,8 +305,13 @@ async def open_agent(
         own: list[Journal] = [calls, costs, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
-        if kept := await stack.enter_async_context(archiving(_archive(settings), parts, days, now)):
+        archive = _archive(settings)
+        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
             own.append(kept)
+        recordings = Recordings(archive, now) if privacy.audio_days else None
+        if recordings is not None:
+            own.append(recordings)
+            stack.push_async_callback(recordings.close)
         journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
@@ -328,6 +334,7 @@ async def open_agent(
             way_out=way_out,
             may_go_on=costs.may_go_on,
             dropped=mind.dropped,
+            recordings=recordings,
         )
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)

@@ -30,6 +30,7 @@ from telephony.journal import (
     TurnSaid,
 )
 from telephony.line import Line
+from telephony.recording import RecordedLine, Recordings
 from telephony.session import KEYS_PATIENCE_S, Session
 from telephony.standby import StandbyLines
 from telephony.turn import Budgets
@@ -61,12 +62,15 @@ class FrontDesk:
     """Asked at each turn: whether the call may cost more than it has."""
     dropped: DroppedCalls = field(default_factory=MemoryDroppedCalls)
     """What is kept for callers who are cut off; the dialogue's own."""
+    recordings: Recordings | None = None
+    """Where the sound of talks goes; None: nowhere. A member of ``journal`` as well."""
     _turned_away: set[CallId] = field(default_factory=set, init=False, repr=False)
     """Of the calls here, those that are not the agent's."""
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
-        return Line(Ear(self.detector, self.timing), Playback())
+        kind = Line if self.recordings is None else RecordedLine
+        return kind(Ear(self.detector, self.timing), Playback())
 
     async def run(self, call: Call, line: Line, first: Heard) -> Outcome:
         """Talk with the caller until he has left, hears goodbye or is passed on; ``first`` opens the talk.
@@ -91,6 +95,8 @@ class FrontDesk:
         async def parting() -> Parting | None:
             return await self._parting(call.id)
 
+        if self.recordings is not None and isinstance(line, RecordedLine):
+            line.tape = self.recordings.tape(call)
         session = Session(
             call,
             line,

@@ -44,6 +44,7 @@ class Scene:
     voice: ScriptedTts
     dialogue: Dialogue
     running: "asyncio.Task[Outcome]"
+    desk: FrontDesk
 
     async def says(self, for_ms: int = 600) -> None:
         """Speak, then be quiet until the turn is taken: until the answer is heard, or long enough."""
@@ -91,12 +92,13 @@ async def call(
     saver: BaseCheckpointSaver[Any] | None = None,
     who: Call = CALL,
     at: Callable[[FrontDesk], FrontDesk] = lambda desk: desk,
+    line: type[Line] = Line,
 ) -> AsyncIterator[Scene]:
     """A call whose caller's turns will be understood as ``transcripts``, one after the other.
 
-    ``at`` changes the desk that takes it.
+    ``at`` changes the desk that takes it, ``line`` is what it is taken on.
     """
-    phone, journal = Phone(), MemoryJournal()
+    phone, journal = Phone(kind=line), MemoryJournal()
     ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = dialogues(build_graph(given or services()), saver or InMemorySaver())
@@ -113,9 +115,10 @@ async def call(
     )
     if connected:
         phone.connect()
-    running = asyncio.create_task(whole_call(at(desk), phone.line, first, who))
+    desk = at(desk)
+    running = asyncio.create_task(whole_call(desk, phone.line, first, who))
     try:
-        yield Scene(phone, journal, ears, voice, dialogue, running)
+        yield Scene(phone, journal, ears, voice, dialogue, running, desk)
     finally:
         phone.line.closed("the test is over")
         await asyncio.wait_for(running, 5)
