@@ -415,7 +415,9 @@ async def _checkpoints(
     serde = sealed(ring) if ring is not None else None
     if redis is None:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        return await stack.enter_async_context(open_checkpoints(path, serde)), path
+        return await stack.enter_async_context(
+            open_checkpoints(path, serde, settings.redis.session_ttl)
+        ), path
     form = settings.checkpoints.redis
     opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
