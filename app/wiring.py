@@ -411,15 +411,13 @@ async def _checkpoints(
     settings: Settings, redis: Redis | None, stack: AsyncExitStack
 ) -> tuple[BaseCheckpointSaver[Any], str]:
     """Where calls are kept, and how that is called."""
-    ring = settings.privacy.ring()
+    ring, ttl_s = settings.privacy.ring(), settings.redis.session_ttl
     serde = sealed(ring) if ring is not None else None
     if redis is None:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        return await stack.enter_async_context(
-            open_checkpoints(path, serde, settings.redis.session_ttl)
-        ), path
+        return await stack.enter_async_context(open_checkpoints(path, serde, ttl_s)), path
     form = settings.checkpoints.redis
-    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
+    opened = open_redis_checkpoints(redis, form, ttl_s, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
 
 
