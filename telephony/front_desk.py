@@ -11,7 +11,7 @@ from audio.stt import SpeechToText
 from audio.tts import TextToSpeech
 from audio.vad import VoiceDetector
 from graph.dialogue import Dialogue
-from graph.heard import CallBegins, Heard, NotReached
+from graph.heard import Heard, NotReached
 from graph.safekeeping import StateAway
 from graph.state import CallState
 from memory.dropped_calls import DroppedCalls, MemoryDroppedCalls
@@ -64,8 +64,8 @@ class FrontDesk:
     """What is kept for callers who are cut off; the dialogue's own."""
     recordings: Recordings | None = None
     """Where the sound of talks goes; None: nowhere. A member of ``journal`` as well."""
-    _turned_away: set[CallId] = field(default_factory=set, init=False, repr=False)
-    """Of the calls here, those that are not the agent's."""
+    _turned_away: dict[CallId, Heard] = field(default_factory=dict, init=False, repr=False)
+    """Of the calls here, those that are not the agent's, and what would have opened their talk."""
 
     def open(self, call: Call) -> Line:
         """A line for ``call``."""
@@ -82,11 +82,10 @@ class FrontDesk:
         if self.limits is not None and (again or not isinstance(first, NotReached)):
             over = await self.limits.admit(call.id, call.caller)
             if over is not None:
-                self._turned_away.add(call.id)
+                self._turned_away.setdefault(call.id, first)
                 return await self._turn_away(call, line, first, self.way_out.parting(over, again=again))
-            self._turned_away.discard(call.id)
         with on_behalf_of(call.id):
-            outcome = await self._talk(call, line, CallBegins(call.caller) if again else first)
+            outcome = await self._talk(call, line, self._turned_away.pop(call.id, first))
         if isinstance(outcome, Transferred):
             self.journal.note(call.id, CallPassedOn(outcome))
         return outcome
@@ -137,7 +136,7 @@ class FrontDesk:
         texts = [said.text for said in parting.lines]
         outcome = parting.outcome
         try:
-            if not await announce(line, texts, self.voice, self.standby):
+            if not await announce(line, texts, self.voice, self.standby, self.budgets.voice_ms):
                 outcome = CallerLeft()
         finally:
             line.hang_up()
@@ -160,7 +159,7 @@ class FrontDesk:
     async def close(self, call: Call, outcome: Outcome) -> None:
         """The call is over: note it, free it, and forget what was not to be kept."""
         self.journal.note(call.id, CallEnded(outcome))
-        self._turned_away.discard(call.id)
+        self._turned_away.pop(call.id, None)
         if self.limits is not None:
             await self.limits.leave(call.id)
         state: CallState

@@ -25,10 +25,11 @@ from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Transferre
 from telephony.front_desk import FrontDesk
 from telephony.journal import CallEnded, CallPassedOn, CallStarted, LimitReached, MemoryJournal, StageFailed
 from telephony.standby import StandbyLines
+from telephony.turn import Budgets
 from telephony.turned_away import WayOut
-from tests.graph.conversation import CLOSED, OPEN, services
+from tests.graph.conversation import CLOSED, OPEN, Conversation, services
 from tests.telephony.phone import Phone
-from tests.telephony.scene import BORN, NUMBER, call
+from tests.telephony.scene import BORN, NUMBER, SlowVoice, call
 
 SECRET = b"s" * 32
 CALLER = "0612345678"
@@ -127,6 +128,15 @@ async def test_without_a_voice_he_goes_to_people_unannounced() -> None:
         assert isinstance(await scene.outcome(), Transferred)
 
 
+async def test_a_voice_that_does_not_come_is_not_waited_for() -> None:
+    line = limits(Rules(cost_of_day_cents=1))
+    await line.spend("another", 2)
+    voice = SlowVoice(ms_per_character=5)
+    voice.hold()
+    async with call(who=WHO, voice=voice, at=behind(line), budgets=Budgets(voice_ms=20)) as scene:
+        assert isinstance(await scene.outcome(), Transferred)
+
+
 async def test_who_leaves_meanwhile_goes_nowhere() -> None:
     line = limits(Rules(cost_of_day_cents=1))
     await line.spend("another", 2)
@@ -177,6 +187,27 @@ async def test_who_came_through_before_is_not_counted_again_when_nobody_takes_hi
     async with call(who=WHO, at=behind(line), first=NotReached("busy")) as scene:
         await scene.phone.hears_the_agent()
         assert not any(isinstance(event, LimitReached) for event in scene.journal.events)
+
+
+async def test_a_call_that_broke_off_and_is_let_in_later_goes_on_where_it_was() -> None:
+    line = limits(Rules(calls_at_once=1))
+    await line.admit("another", "")
+    dialogue = Dialogue(build_graph(services()), InMemorySaver())
+    before = Conversation(dialogue, WHO.id)
+    await before.begins(CALLER)
+    await before.says("combien j'ai sur mon assurance vie")
+    journal, voice = MemoryJournal(), ScriptedTts(ms_per_character=5)
+    desk = behind(line)(FrontDesk(dialogue, ScriptedStt([]), voice, EnergyDetector(), TurnTiming(), journal))
+    phone = Phone().connect()
+    talking = asyncio.create_task(desk.run(WHO, phone.line, Resumed()))
+    await phone.waits_until(talking.done)
+    await line.leave("another")
+    phone = Phone().connect()
+    talking = asyncio.create_task(desk.run(WHO, phone.line, NotReached("no_answer")))
+    await phone.hears_the_agent()
+    assert journal.said()[-2:] == ["common.cut_off", "repair.again"]
+    phone.line.closed("he hung up")
+    await desk.close(WHO, await talking)
 
 
 async def test_a_call_that_is_resumed_needs_its_place_here_too() -> None:
