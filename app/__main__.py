@@ -93,6 +93,22 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
         raise CannotRun(str(exc)) from exc
 
 
+async def _replay(settings: Settings, options: argparse.Namespace) -> int:
+    from app.replay.command import Output, replay
+    from app.replay.script import ScriptInvalid
+
+    try:
+        return await replay(settings, options.paths, Output(options.json, options.junit))
+    except ScriptInvalid as exc:
+        raise CannotRun(str(exc)) from exc
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="YAML files, or folders of them")
+    parser.add_argument("--json", action="store_true", help="every turn and difference for a machine")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="the result as JUnit XML, for a CI server")
+
+
 async def _erase(settings: Settings, options: argparse.Namespace) -> int:
     from app.person_desk import erase
 
@@ -237,6 +253,13 @@ COMMANDS = (
         "python -m app evaluate intents tests/understanding/intents/tuning",
         _evaluate,
         _evaluate_arguments,
+    ),
+    Command(
+        "replay",
+        "play transcripts of whole calls through the dialogue and print what differs; 0: nothing, 1: something",
+        "python -m app replay tests/transcripts --junit var/replay.xml",
+        _replay,
+        _replay_arguments,
     ),
     Command(
         "erase",
