@@ -52,6 +52,7 @@ from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
+from knowledge.understanding import Understanding
 from memory.archive import FileArchive, Kind
 from memory.breaker import Breakers
 from memory.breaker_link import sharing
@@ -194,7 +195,7 @@ class Providers:
 
 
 @dataclass(frozen=True, slots=True)
-class Understanding:
+class Faculties:
     """What takes long to make and keeps nothing of any call: one does for many minds."""
 
     classifier: IntentClassifier
@@ -202,11 +203,12 @@ class Understanding:
 
 
 @asynccontextmanager
-async def open_understanding(settings: Settings) -> AsyncIterator[Understanding]:
+async def open_faculties(settings: Settings) -> AsyncIterator[Faculties]:
     """The classifier, trained, and the search over the knowledge base."""
     async with AsyncExitStack() as stack:
         knowledge = await _knowledge(settings, stack)
-        yield Understanding(await asyncio.to_thread(LocalIntentClassifier.train), knowledge)
+        local = await asyncio.to_thread(LocalIntentClassifier.train)
+        yield Faculties(Understanding(local), knowledge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ class Surroundings:
     model: LanguageModel | None = None
 
 
-def services_of(understanding: Understanding, around: Surroundings, day: date | None = None) -> Services:
+def services_of(faculties: Faculties, around: Surroundings, day: date | None = None) -> Services:
     """What the graph stands on, put together in the one way that answers the phone.
 
     ``day`` is today's date when it is not that of ``around.now``.
@@ -234,8 +236,8 @@ def services_of(understanding: Understanding, around: Surroundings, day: date | 
     return Services(
         backoffice=around.backoffice,
         gate=Gate(around.backoffice, around.identity_key, around.lockout, today),
-        retriever=understanding.knowledge,
-        classifier=understanding.classifier,
+        retriever=faculties.knowledge,
+        classifier=faculties.classifier,
         model=around.model,
         call_backs=around.call_backs,
         hours=around.hours,
@@ -256,7 +258,7 @@ async def open_mind(
     async with AsyncExitStack() as stack:
         model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, providers, stack)
-        understanding = await stack.enter_async_context(open_understanding(settings))
+        faculties = await stack.enter_async_context(open_faculties(settings))
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
         key = _identity_key(settings)
@@ -275,7 +277,7 @@ async def open_mind(
             now=now,
             model=model,
         )
-        services = services_of(understanding, around)
+        services = services_of(faculties, around)
         dialogue = Dialogue(build_graph(services), checkpointer)
         kept = checkpointer if isinstance(checkpointer, Safekeeping) else None
         host = settings.knowledge.host
@@ -287,7 +289,7 @@ async def open_mind(
             "call-backs": str(call_backs),
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
-        yield Mind(dialogue, understanding.knowledge, parts, bus, lambda: kept is None or kept.present, redis)
+        yield Mind(dialogue, faculties.knowledge, parts, bus, lambda: kept is None or kept.present, redis)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from app.replay import report
 from app.replay.player import Played, Player
 from app.replay.script import Script, ScriptInvalid, find, read
 from app.settings import Settings
-from app.wiring import open_understanding
+from app.wiring import open_faculties
 
 PROGRESS_FROM = 10
 """With fewer transcripts the result is there before one has read how far it is."""
@@ -58,10 +58,10 @@ def read_all(paths: Sequence[Path]) -> list[Script]:
 
 
 async def play_all(settings: Settings, scripts: Sequence[Script], *, progress: bool = False) -> list[Played]:
-    """One after the other, on one understanding. ``progress`` is shown on a terminal only."""
+    """One after the other, on one faculties. ``progress`` is shown on a terminal only."""
     shown = progress and sys.stderr.isatty()
-    async with open_understanding(settings) as understanding:
-        player = Player(understanding)
+    async with open_faculties(settings) as faculties:
+        player = Player(faculties)
         played: list[Played] = []
         for script in scripts:
             played.append(await player.play(script))

@@ -33,7 +33,7 @@ from app.replay.script import (
     in_paris,
     spaced,
 )
-from app.wiring import Surroundings, Understanding, services_of
+from app.wiring import Surroundings, Faculties, services_of
 from graph.builder import build_graph
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
@@ -220,23 +220,29 @@ class Secrets:
         What is another's and his own as well is his; what the caller has said himself is no secret to him.
         """
         own = self._of.get(identified, set())
-        given = re.sub(r"\W", "", caller_said).casefold()
-        for number, secrets in self._of.items():
-            if number == identified:
-                continue
-            for secret in secrets - own:
-                whole = re.search(rf"(?<!\w){re.escape(spaced(secret))}(?!\w)", spaced(text))
-                if whole and re.sub(r"\W", "", secret).casefold() not in given:
-                    return secret
+        for known in own:  # a clause of his may hold another's: « vos héritiers »
+            text = text.replace(known, "")
+        given = _joined(caller_said)
+        for secret in {
+            one for number, secrets in self._of.items() if number != identified for one in secrets
+        }:
+            whole = re.search(rf"(?<![\w,.]){re.escape(spaced(secret))}(?!\w)", spaced(text))
+            if whole and _joined(secret) not in given:
+                return secret
         return ""
+
+
+def _joined(text: str) -> str:
+    """Letters and digits only."""
+    return re.sub(r"\W", "", text).casefold()
 
 
 class Player:
     """Plays transcripts; one for many."""
 
-    def __init__(self, understanding: Understanding, customers: DemoData | None = None) -> None:
+    def __init__(self, faculties: Faculties, customers: DemoData | None = None) -> None:
         """``customers`` are the insurer's where a transcript names no others: those of the demonstration."""
-        self._understanding = understanding
+        self._faculties = faculties
         self._customers = customers or read_demo_data()
         self._files: dict[Path, DemoData] = {}
 
@@ -246,7 +252,7 @@ class Player:
         Raises what a file of customers raises, and what the nodes raise: that is no difference but a fault.
         """
         started = time.perf_counter()
-        performance = _Performance(script, self._understanding, self._data(script))
+        performance = _Performance(script, self._faculties, self._data(script))
         await performance.run()
         took_ms = (time.perf_counter() - started) * 1000
         return Played(script, tuple(performance.turns), tuple(performance.differences), took_ms)
@@ -263,7 +269,7 @@ class Player:
 class _Performance:
     """One transcript under way."""
 
-    def __init__(self, script: Script, understanding: Understanding, data: DemoData) -> None:
+    def __init__(self, script: Script, faculties: Faculties, data: DemoData) -> None:
         self.turns: list[Happened] = []
         self.differences: list[Difference] = []
         self._script = script
@@ -274,7 +280,7 @@ class _Performance:
         backoffice: Backoffice = AwayBackoffice() if script.backoffice == "away" else DemoBackoffice(data)
         if script.knowledge:
             found = [_passage(at, one) for at, one in enumerate(script.knowledge)]
-            understanding = Understanding(understanding.classifier, ListRetriever(found))
+            faculties = Faculties(faculties.classifier, ListRetriever(found))
         around = Surroundings(
             backoffice=backoffice,
             lockout=MemoryLockout(self._clock),
@@ -284,9 +290,7 @@ class _Performance:
             now=self._clock,
             model=self._model,
         )
-        self._dialogue = Dialogue(
-            build_graph(services_of(understanding, around, script.today)), InMemorySaver()
-        )
+        self._dialogue = Dialogue(build_graph(services_of(faculties, around, script.today)), InMemorySaver())
         self._nth_call = 0
         self._last: list[Say] = []
         self._caller_said = ""
