@@ -256,7 +256,7 @@ COMMANDS = (
     ),
     Command(
         "replay",
-        "play transcripts of whole calls through the dialogue and print what differs; 0: nothing, 1: something",
+        "play transcripts of whole calls through the dialogue and print what differs, turn by turn",
         "python -m app replay tests/transcripts --junit var/replay.xml",
         _replay,
         _replay_arguments,

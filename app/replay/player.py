@@ -1,9 +1,9 @@
 """Plays a transcript through the graph that answers the phone, and notes the first difference of each turn.
 
 What is the same as on the phone: the graph, its nodes and words, the classifier, the search over the
-knowledge base, the gate with its count of failures. What the transcript fixes: the clock, the call's id, what a
-language model answers, the insurer's customers and opening hours. The state and promised call-backs are kept
-in memory.
+knowledge base, the gate with its count of failures. What the transcript fixes: the clock, the call's id, what
+a language model answers, the insurer's customers and opening hours. The state and promised call-backs are
+kept in memory.
 
 One thing holds whether a transcript asks for it or not: nothing of a customer's file is said before his
 identity is proven, and never anything of somebody else's (see :class:`Secrets`).
@@ -33,7 +33,7 @@ from app.replay.script import (
     in_paris,
     spaced,
 )
-from app.wiring import Surroundings, Faculties, services_of
+from app.wiring import Faculties, Surroundings, services_of
 from graph.builder import build_graph
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
