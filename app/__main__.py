@@ -94,12 +94,17 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _replay(settings: Settings, options: argparse.Namespace) -> int:
-    from app.replay.command import Output, replay
+    from app.replay.command import Output, export_call, replay
+    from app.replay.export import CannotExport
     from app.replay.script import ScriptInvalid
 
+    if bool(options.export) != bool(options.to) or bool(options.export) == bool(options.paths):
+        raise CannotRun("give transcripts to play, or --export CALL --to FILE")
     try:
+        if options.export:
+            return await export_call(settings, options.export, options.to)
         return await replay(settings, options.paths, Output(options.json, options.junit))
-    except ScriptInvalid as exc:
+    except (ScriptInvalid, CannotExport) as exc:
         raise CannotRun(str(exc)) from exc
 
 
@@ -107,6 +112,13 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="YAML files, or folders of them")
     parser.add_argument("--json", action="store_true", help="every turn and difference for a machine")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the result as JUnit XML, for a CI server")
+    parser.add_argument(
+        "--export",
+        metavar="CALL",
+        help="instead: make a transcript of a recorded call (its id in the archive, or a file), "
+        "with personal data replaced",
+    )
+    parser.add_argument("--to", type=Path, metavar="FILE", help="where --export writes")
 
 
 async def _erase(settings: Settings, options: argparse.Namespace) -> int:

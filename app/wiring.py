@@ -331,7 +331,7 @@ async def open_agent(
         own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
-        if kept := await stack.enter_async_context(archiving(_archive(settings), parts, days, now)):
+        if kept := await stack.enter_async_context(archiving(archive_of(settings), parts, days, now)):
             own.append(kept)
         journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
@@ -442,7 +442,8 @@ def _counters(redis: Redis | None) -> Counters:
     return own if redis is None else SturdyCounters(RedisCounters(redis), own)
 
 
-def _archive(settings: Settings) -> FileArchive:
+def archive_of(settings: Settings) -> FileArchive:
+    """Where calls that are over are kept."""
     return FileArchive(settings.application.data_folder / "archive", settings.privacy.ring())
 
 
@@ -459,7 +460,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
         dropped: DroppedCalls = MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key)
         yield Stores(
-            archive=_archive(settings),
+            archive=archive_of(settings),
             calls=calls,
             call_backs=settings.application.data_folder / CALL_BACKS,
             counters=counters,

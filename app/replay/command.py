@@ -1,15 +1,21 @@
 """``python -m app replay``: plays transcripts and prints what differs; or makes one of a recorded call."""
 
+import asyncio
+import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.replay import report
+from app.replay.export import CannotExport, Recorded, export, recorded, recorded_file
 from app.replay.player import Played, Player
 from app.replay.script import Script, ScriptInvalid, find, read
 from app.settings import Settings
-from app.wiring import open_faculties
+from app.wiring import archive_of, open_faculties
+from memory.archive import Kind
+from memory.sealing import CannotOpen
+from tools.backoffice_demo import read_demo_data
 
 PROGRESS_FROM = 10
 """With fewer transcripts the result is there before one has read how far it is."""
@@ -70,3 +76,40 @@ async def play_all(settings: Settings, scripts: Sequence[Script], *, progress: b
     if shown:
         print("\r\033[K", end="", file=sys.stderr)  # noqa: T201 - as above
     return played
+
+
+async def export_call(settings: Settings, source: str, to: Path) -> int:
+    """The recorded call ``source``, a file or the id of a call in the archive, as a transcript in ``to``.
+
+    0 when it replays as recorded; 1 when it does not, and prints where. Raises :class:`CannotExport`.
+    """
+    kept = await _recorded(settings, source)
+    customers = read_demo_data()
+    async with open_faculties(settings) as faculties:
+        made = await export(kept, Player(faculties, customers), customers, random.SystemRandom())
+    await asyncio.to_thread(_write, to, made.yaml)
+    if made.played.passed:
+        print(f"✓ {to}: {len(made.played.turns)} turns; it replays as it was recorded")  # noqa: T201 - as above
+        return 0
+    print(report.told(made.played))  # noqa: T201 - as above
+    print(f"{to} was written, but does not replay as recorded: no fictional customer fits")  # noqa: T201 - as above
+    return 1
+
+
+def _write(to: Path, text: str) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(text, encoding="utf-8")
+    read(to)  # what we write, we can read
+
+
+async def _recorded(settings: Settings, source: str) -> Recorded:
+    if await asyncio.to_thread(Path(source).is_file):
+        return await asyncio.to_thread(recorded_file, Path(source))
+    archive = archive_of(settings)
+    try:
+        found = [one for one in await archive.find_call(source) if one.kind is Kind.TRANSCRIPT]
+        if not found:
+            raise CannotExport(f"{source}: neither a file nor a call of the archive")
+        return recorded(found[0].about, await archive.read(found[0]))
+    except CannotOpen as exc:
+        raise CannotExport(str(exc)) from exc

@@ -75,7 +75,7 @@ def _as_line(given: object) -> object:
 
 
 def _as_list(given: object) -> object:
-    return given if isinstance(given, list) else [given]
+    return given if isinstance(given, list | tuple) else [given]
 
 
 def _a_pattern(given: str) -> str:
