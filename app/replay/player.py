@@ -38,7 +38,7 @@ from graph.builder import build_graph
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.reply import HangUp, Listen, NodeRan, Reply, Say, Transfer
-from knowledge.llm import Asked, Form, LlmFailed
+from knowledge.llm import Asked, Form, LanguageModel, LlmFailed
 from knowledge.retriever import ListRetriever, Passage
 from memory.lockout import MemoryLockout
 from tools import written
@@ -240,8 +240,17 @@ def _joined(text: str) -> str:
 class Player:
     """Plays transcripts; one for many."""
 
-    def __init__(self, faculties: Faculties, customers: DemoData | None = None) -> None:
-        """``customers`` are the insurer's where a transcript names no others: those of the demonstration."""
+    def __init__(
+        self,
+        faculties: Faculties,
+        customers: DemoData | None = None,
+        model: LanguageModel | None = None,
+    ) -> None:
+        """``customers`` are the insurer's where a transcript names no others: those of the demonstration.
+
+        ``model`` is asked in the place of what transcripts say of models.
+        """
+        self._model = model
         self._faculties = faculties
         self._customers = customers or read_demo_data()
         self._files: dict[Path, DemoData] = {}
@@ -252,7 +261,7 @@ class Player:
         Raises what a file of customers raises, and what the nodes raise: that is no difference but a fault.
         """
         started = time.perf_counter()
-        performance = _Performance(script, self._faculties, self._data(script))
+        performance = _Performance(script, self._faculties, self._data(script), self._model)
         await performance.run()
         took_ms = (time.perf_counter() - started) * 1000
         return Played(script, tuple(performance.turns), tuple(performance.differences), took_ms)
@@ -269,12 +278,14 @@ class Player:
 class _Performance:
     """One transcript under way."""
 
-    def __init__(self, script: Script, faculties: Faculties, data: DemoData) -> None:
+    def __init__(
+        self, script: Script, faculties: Faculties, data: DemoData, model: LanguageModel | None
+    ) -> None:
         self.turns: list[Happened] = []
         self.differences: list[Difference] = []
         self._script = script
         self._clock = _Clock(script.begins_at)
-        self._model = None if script.model == "none" else PlayedModel(script.model)
+        self._model = None if script.model == "none" or model else PlayedModel(script.model)
         self._secrets = Secrets(data)
         self._call_backs = MemoryCallBacks()
         backoffice: Backoffice = AwayBackoffice() if script.backoffice == "away" else DemoBackoffice(data)
@@ -288,7 +299,7 @@ class _Performance:
             call_backs=self._call_backs,
             hours=script.opening.hours(),
             now=self._clock,
-            model=self._model,
+            model=model or self._model,
         )
         self._dialogue = Dialogue(build_graph(services_of(faculties, around, script.today)), InMemorySaver())
         self._nth_call = 0

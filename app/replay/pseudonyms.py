@@ -188,6 +188,8 @@ class Pseudonyms:
 
     def _name(self, said: str) -> str:
         words = {word.casefold() for word in _WORD.findall(said)}
+        if words & set(written.MONTHS):
+            return "le"  # « je suis née le premier avril »: the date follows
         if words & self.known_names:
             return self.cast.last_name
         return SURNAMES[self._place(said, len(SURNAMES))]
