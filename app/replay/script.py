@@ -195,7 +195,7 @@ class Turn(_Strict):
     """The line opens; implied before the first turn. Later in the file: he hangs up and rings again."""
     says: str | None = None
     """Words, as they were transcribed; a list is one turn in several breaths."""
-    keys: str | None = Field(None, pattern=r"^[0-9]+$", strict=True)
+    keys: Annotated[str, Field(pattern=r"^[0-9]+$", strict=True)] | None = None
     """Digits, without the closing ``#``."""
     silent: Literal[True] | None = None
     """Nobody speaks."""
@@ -283,7 +283,7 @@ class ModelAnswer(_Strict):
     """A form, as it stands on the wire: for JSON that is none."""
     fails: Literal["away", "late", "refused"] | None = None
     """No answer; after ``writes``: the text breaks off behind it."""
-    times: int = Field(1, ge=1)
+    times: Annotated[int, Field(ge=1)] = 1
 
     @field_validator("when")
     @classmethod

@@ -168,3 +168,10 @@ async def test_the_day_of_the_transcript_is_the_day_by_which_age_is_judged(tmp_p
     grown = minor.replace("phenomenon", f"today: {date(2031, 1, 1)}\nphenomenon")
     one = await played(tmp_path, grown + "    state: {identity.customer_number: '72619305'}\n")
     assert one.passed, report.told(one)
+
+
+async def test_the_call_in_the_readme_goes_as_written(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
+    _, _, behind = readme.partition("## Replay a call")
+    one = await played(tmp_path, behind.partition("```yaml\n")[2].partition("```")[0])
+    assert one.passed, report.told(one)
