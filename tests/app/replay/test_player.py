@@ -103,7 +103,7 @@ async def test_a_model_answer_that_nobody_asks_for_is_a_difference(tmp_path: Pat
 
 
 async def test_other_customers_lie_beside_the_transcript(tmp_path: Path) -> None:
-    customers = {"customers": [], "contracts": [], "claims": []}
+    customers: dict[str, list[str]] = {"customers": [], "contracts": [], "claims": []}
     (tmp_path / "nobody.json").write_text(json.dumps(customers), encoding="utf-8")
     text = f"{HEAD}customers: nobody.json\nturns:{IDENTIFIED}    said: [authenticate.refused]\n"
     assert (await played(tmp_path, text)).passed
