@@ -72,6 +72,7 @@ _DENIED = re.compile(
     r"(?:,\s*|\s+(?=juste|plut[oô]t|mais))",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"\bmais\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:pour|au sujet de|à propos de|concernant|à cause de)\b", re.IGNORECASE)
 _SHORTEST = 4
 """Characters of a part worth judging."""
@@ -152,6 +153,10 @@ class Understanding:
                 continue
             if first.intent == "goodbye":
                 # « merci, ah si, encore une question »: he stays.
+                first, second = second, first
+                first_said, second_said = second_said, first_said
+            if second.intent == "transfer" and _BUT.search(text):
+                # « j'ai une question, mais je voudrais quelqu'un »: the person comes first.
                 first, second = second, first
                 first_said, second_said = second_said, first_said
             if best is None or weaker > best[0]:
