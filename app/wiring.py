@@ -208,7 +208,7 @@ async def open_mind(
         classifier = await asyncio.to_thread(LocalIntentClassifier.train)
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
-        key = _identity_key(settings)
+        key = identity_key(settings)
         counters = _counters(redis)
         gate = Gate(backoffice, key, CountedLockout(counters))
         call_backs = settings.application.data_folder / CALL_BACKS
@@ -256,13 +256,15 @@ async def open_agent(
     tick_ms: float = 20.0,
     now: Callable[[], datetime] = this_moment,
     tell: Tell = nobody,
+    *,
+    shares_agi_port: bool = False,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
     life, ``now`` decides whether people are there (both for tests and replays). ``tell`` is told what
-    providers of speech and language do. Raises what the parts raise when they cannot be set up, and OSError
-    when a port is taken.
+    providers of speech and language do. ``shares_agi_port``: other workers listen on it as well. Raises what
+    the parts raise when they cannot be set up, and OSError when a port is taken.
     """
     async with AsyncExitStack() as stack:
         providers = Providers.watched_by(tell)
@@ -313,6 +315,7 @@ async def open_agent(
             audio_address,
             plan=plan,
             takes_calls=mind.takes_calls,
+            shares_port=shares_agi_port,
         )
         await agi.start()
         stack.push_async_callback(agi.close)
@@ -403,7 +406,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     async with AsyncExitStack() as stack:
         redis = await _redis(settings, stack)
         calls, _ = await _checkpoints(settings, redis, stack)
-        key = _identity_key(settings)
+        key = identity_key(settings)
         counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
         dropped: DroppedCalls = MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key)
         yield Stores(
@@ -639,8 +642,11 @@ def _embeddings(settings: Settings) -> Embeddings | None:
         return None
 
 
-def _identity_key(settings: Settings) -> bytes:
-    """The configured key, or one that is made at the first start and kept for the next."""
+def identity_key(settings: Settings) -> bytes:
+    """The configured key, or one that is made at the first start and kept for the next.
+
+    Raises :class:`app.settings.SettingsInvalid`.
+    """
     configured = settings.insurance.identity_key.get_secret_value().encode()
     if configured:
         if len(configured) < MIN_KEY_BYTES:
