@@ -21,7 +21,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.redis.ashallow import AsyncShallowRedisSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError
 from redisvl.exceptions import RedisVLError
 
@@ -112,6 +112,11 @@ async def _redis_saver(
     if serde is not None:
         raise CheckpointsUnavailable(
             "langgraph-checkpoint-redis cannot encrypt; set CHECKPOINTS_REDIS=core to keep calls under a key"
+        )
+    if isinstance(client, RedisCluster):
+        raise CheckpointsUnavailable(
+            "langgraph-checkpoint-redis does not run on a cluster: its search indexes cannot be made there. Set "
+            "CHECKPOINTS_REDIS=core, whose calls lie on all nodes."
         )
     if lacking := await missing(client):
         raise CheckpointsUnavailable(
