@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Self, cast
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
 from memory.limits import Rules
@@ -598,9 +598,9 @@ def read(env_file: Path = ENV_FILE) -> Settings:
         kind = cast("type[_Concern]", concern.type)
         try:
             concerns[concern.name] = kind(_env_file=readable, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own
-        except (OSError, UnicodeDecodeError) as exc:
+        except SettingsError as exc:
             raise SettingsInvalid(
-                f"APP_SECRETS_FOLDER: a file in {secrets} cannot be read ({exc}); it must be UTF-8 text that "
+                f"APP_SECRETS_FOLDER: a file in {secrets} cannot be read ({exc.__cause__}); it must be UTF-8 text that "
                 "the agent's user may read"
             ) from exc
         except ValidationError as exc:

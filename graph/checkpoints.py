@@ -115,7 +115,7 @@ async def _redis_saver(
         )
     if isinstance(client, RedisCluster):
         raise CheckpointsUnavailable(
-            "langgraph-checkpoint-redis does not run on a cluster: its search indexes cannot be made there. Set "
+            "langgraph-checkpoint-redis does not run on a cluster: its indexes cannot be made there. Set "
             "CHECKPOINTS_REDIS=core, whose calls lie on all nodes."
         )
     if lacking := await missing(client):
