@@ -52,6 +52,7 @@ from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
 from knowledge.retriever import Retriever
+from knowledge.understanding import Understanding
 from memory.archive import FileArchive, Kind
 from memory.breaker import Breakers
 from memory.breaker_link import sharing
@@ -205,7 +206,7 @@ async def open_mind(
         model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, providers, stack)
         knowledge = await _knowledge(settings, stack)
-        classifier = await asyncio.to_thread(LocalIntentClassifier.train)
+        classifier = Understanding(await asyncio.to_thread(LocalIntentClassifier.train))
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
         key = identity_key(settings)

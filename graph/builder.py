@@ -120,7 +120,9 @@ def build_graph(services: Services) -> CallGraph:
     _refuse_duplicates([skill.intent for skill in menu])
     personal_names = [skill.name for skill in personal]
     open_names = [skill.name for skill in open_]
-    classify = Classify(services.classifier, services.retriever, menu, frozenset(personal_names), ACTS)
+    classify = Classify(
+        services.classifier, services.retriever, menu, frozenset(personal_names), ACTS, services.model
+    )
 
     graph: CallGraph = StateGraph(CallState, input_schema=TurnInput)
 

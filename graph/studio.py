@@ -9,6 +9,7 @@ from graph.builder import Services, build_graph
 from knowledge.documents import FAQ_FOLDER, read_folder
 from knowledge.intents import LocalIntentClassifier
 from knowledge.retriever import ListRetriever
+from knowledge.understanding import Understanding
 from tools.backoffice_demo import DemoBackoffice
 from tools.call_backs import MemoryCallBacks
 from tools.gate import Gate
@@ -20,7 +21,7 @@ graph = build_graph(
         backoffice=_backoffice,
         gate=Gate(_backoffice, os.urandom(32)),  # a Studio thread does not outlive the server
         retriever=ListRetriever(read_folder(FAQ_FOLDER)),
-        classifier=LocalIntentClassifier.train(),
+        classifier=Understanding(LocalIntentClassifier.train()),
         call_backs=MemoryCallBacks(),
     )
 )

@@ -126,6 +126,29 @@ def wants_person(text: str) -> bool:
     return _shows(plain(text), _SIGNS[_WANTS_PERSON])
 
 
+def asks_in_general(text: str) -> bool:
+    """Whether it is a question about how things are for everybody (« quel est le délai »)."""
+    return _shows(plain(text), _SIGNS[_IN_GENERAL])
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether the words belong to another line than an insurer's: a wrong number, the television."""
+    return _shows(plain(text), _SIGNS[_ELSEWHERE])
+
+
+def only_takes_leave(text: str) -> bool:
+    """Whether there is nothing in the words but thanks and leave-taking."""
+    said = plain(text)
+    return _shows(said, _SIGNS[_TAKES_LEAVE]) and _LEAVE.search(said) is not None
+
+
+def only_gives_numbers(text: str) -> bool:
+    """Whether the caller just dictates a number or a date, with the little words around it."""
+    said = plain(text)
+    rest = _AROUND_NUMBERS.sub("", _NUMBER.sub("", said))
+    return len(_NUMBER.findall(said)) >= _DICTATED and not rest.strip()
+
+
 def _shows(said: str, signs: _Signs) -> bool:
     if not signs.shown_by.search(said) or (signs.not_when and signs.not_when.search(said)):
         return False
@@ -140,7 +163,7 @@ def _read(file: Path) -> dict[str, _Signs]:
     parts: dict[str, str] = {}
     for name, pattern in document.pop("parts").items():
         parts[name] = _filled(pattern, parts)
-    missing = {*Act, _WANTS_PERSON} ^ document.keys()
+    missing = {*Act, *_CUES} ^ document.keys()
     if missing:
         raise ActsFileError(f"{file}: {', '.join(sorted(missing))}: no such act, or an act without phrases")
     return {name: _signs(file, name, table, parts) for name, table in document.items()}
@@ -179,5 +202,23 @@ def _any_of(file: Path, name: str, phrases: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in phrases))
 
 
-_WANTS_PERSON = "wants_person"
+_WANTS_PERSON, _IN_GENERAL, _ELSEWHERE, _TAKES_LEAVE = _CUES = (
+    "wants_person",
+    "asks_in_general",
+    "elsewhere",
+    "takes_leave",
+)
+"""Of the file's tables, those that show no act but help to tell intents apart."""
+_LEAVE = re.compile(
+    r"\b(?:merci\w*|mer [sc]i|remercie|revoirs?|orvoir|bye|ciao|tchao|salut|adieu|bonne|belle|bientot"
+    r"|prochaine|revoyure|tantot|c est (?:tout|bon|parfait)|s est tout|sera tout|sa ira|ca ira|plus tard"
+    r"|raccroche\w*|laisse|rien|plus|fini|termine|suffit|week ?end|continuation|parfait|nickel|impeccable"
+    r"|kenavo|entendu|top|super)\b"
+)
+_DICTATED = 3
+_AROUND_NUMBERS = re.compile(
+    r"\b(?:un|une|et|le|la|c|est|euh|heu|alors|voila|puis|mon|ma|numero|client|cliente|identifiant|merci|double"
+    r"|triple|fois|tiret|ne|nee|je|suis|du|de|en|oui|non|pardon|janvier|fevrier|mars|avril|mai|juin|juillet|aout"
+    r"|septembre|octobre|novembre|decembre|premier|millions?|contrat|vie|v|i|e|donc|attendez|[a-z])\b"
+)
 _SIGNS = _read(ACTS_FILE)

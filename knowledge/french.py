@@ -18,6 +18,17 @@ import Stemmer  # type: ignore[import-not-found]
 
 _ELIDED = re.compile(r"\b(?:jusqu|lorsqu|puisqu|quoiqu|presqu|qu|[cdjlmnst])'(?=\w)")
 _WORD = re.compile(r"[^\W_]+")
+_GLUED = re.compile(
+    r"\b(?:(?=jai|javais|jaurais|jaimerais|jatten|jetais|jen\b|jy\b|jappel|jenvoi|jespere|jhabite)(j)"
+    r"|(?=cest|cetait)(c)"
+    r"|(?=lexp|lassu|largent|laccident|ladresse|lattest|lindemn|linond|lincend|lespace|lappli|lheure|limpot)(l)"
+    r"|(?=dassu|dun\b|dune\b|davoir|dargent|dattest|dexpert|daccord|daccident|deau\b|dautre|dhabitude)(d)"
+    r"|(?=mappel|mavez|mavait|maviez|mont\b)(m)"
+    r"|(?=nai\b|nest\b|navez|navait|nont\b|nen\b|narrive)(n)"
+    r"|(?=quil\b|quils\b|quon\b|quest\b|quun\b|quune\b)(qu)|(?=sil\b|sest\b|sappel)(s))(?=[a-z])"
+)
+"""Words whose apostrophe a transcription lost: « jai », « cest », « lexpert »."""
+
 _PLAIN_WORD = re.compile(r"[a-z0-9]+")
 _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "´": "'"})
 
@@ -42,13 +53,126 @@ def plain(text: str) -> str:
 
     Lower case, without accents; whatever is neither letter nor figure parts words, as a single space.
     """
-    return " ".join(_PLAIN_WORD.findall(fold(text).lower()))
+    return unglued(" ".join(_PLAIN_WORD.findall(fold(text).lower())))
+
+
+def unglued(text: str) -> str:
+    """``text``, lower case, its elided words apart where a transcription glued them (« jai »: « j ai »)."""
+    return _GLUED.sub(lambda found: f"{found[0]} ", text)
 
 
 def words(text: str) -> list[str]:
     """The words of ``text`` in order: lower case, accents kept, elided articles and hyphens cut."""
     flat = unicodedata.normalize("NFC", text).lower().translate(_APOSTROPHES)
     return _WORD.findall(_ELIDED.sub(" ", flat))
+
+
+_SAYS_NOTHING = frozenset(
+    [
+        "euh",
+        "heu",
+        "euhm",
+        "hum",
+        "hem",
+        "hmm",
+        "mmh",
+        "ben",
+        "bah",
+        "beh",
+        "eh",
+        "hein",
+        "quoi",
+        "voila",
+        "alors",
+        "donc",
+        "bon",
+        "enfin",
+        "bonjour",
+        "bonsoir",
+        "madame",
+        "monsieur",
+        "mademoiselle",
+        "svp",
+        "dites",
+        "disons",
+        "genre",
+        "ouais",
+        "la",
+    ]
+)
+"""Words that only fill, and greet. « non », « oui » and « merci » say something."""
+_SAYS_NOTHING_AS_A_WHOLE = re.compile(
+    r"\b(?:s'?il (?:vous|te) pla[iî]t|si vous (?:voulez|pouvez) bien|je vous (?:en )?prie|en fait|du coup"
+    r"|tu vois"
+    r"|excuse[zr](?:[- ]moi)?(?: de vous d[eé]ranger)?|pardonne[zr][- ]moi|comment dire|vous savez|vous voyez"
+    r"|(?:mon|ma|le|la|un|une|votre|mes|des) (?:[a-zéèç]+ (?:de (?:chez vous|l'agence) )?)"
+    r"(?:m'a|m’a|m a|m'avait|nous a|m'ont|me) (?:dit|dis|conseill[eé]|expliqu[eé]|indiqu[eé]|racont[eé])"
+    r"(?: (?:de|d'|que|qu'))?)(?=\W|$)",
+    re.IGNORECASE,
+)
+_FIGURES = re.compile(r"^[0-9]+$")
+_SHORT_FIGURES = 4
+"""Which figures they are says nothing; that they are many says that it is somebody's number."""
+_LETS_GIST_PASS = 2
+"""So many words must be left; « merci madame » stays as it is."""
+
+
+def gist(text: str) -> list[str]:
+    """The words of ``text`` that say what the caller wants: no filling, no greeting, no stutter.
+
+    What somebody told him (« mon conseiller m'a dit de… ») is left out too: « conseiller » is not what he
+    wants. All the words when hardly one would be left.
+    """
+    everything = words(text)
+    text = _GLUED.sub(lambda found: f"{found[0]}'", text.lower())
+    said = words(_SAYS_NOTHING_AS_A_WHOLE.sub(" ", text.translate(_APOSTROPHES)))
+    kept = [word for word in said if fold(word) not in _SAYS_NOTHING]
+    kept = [word for at, word in enumerate(kept) if not at or word != kept[at - 1]]
+    return [
+        _FIGURES.sub(_of_that_length, word) for word in (kept if len(kept) >= _LETS_GIST_PASS else everything)
+    ]
+
+
+def _of_that_length(figures: re.Match[str]) -> str:
+    return "chiffre" if len(figures[0]) <= _SHORT_FIGURES else "numéroécrit"
+
+
+_SOUNDS = tuple(
+    (re.compile(pattern), written)
+    for pattern, written in (
+        (r"[^a-z]", ""),
+        (r"^h|(?<![cps])h", ""),
+        (r"eaux?|aux?|os$|ots?$|ault?s?$", "o"),
+        (r"ph", "f"),
+        (r"qu|ck|k|q", "k"),
+        (r"c(?=[eiy])|sc(?=[eiy])|ss|t(?=ion)", "s"),
+        (r"c(?!h)", "k"),
+        (r"g(?=[eiy])", "j"),
+        (r"(?:ill|il$|y)", "i"),
+        (r"(?:ain|ein|in|yn|un|im|ym)(?![aeiouyn])", "1"),
+        (r"(?:en|an|em|am)(?![aeiouymn])", "2"),
+        (r"(?:on|om)(?![aeiouymn])", "3"),
+        (r"(?:ai|ei|et|er|ez|es|ee|est)(?:s|t|x|nt)?$|ai|ei", "e"),
+        (r"oeu|eu", "e"),
+        (r"ou", "u"),
+        (r"x", "s"),
+        (r"z", "s"),
+        (r"(.)\1+", r"\1"),
+        (r"(?<=..)(?:e?s|e|[tdpx])$", ""),
+    )
+)
+
+
+@lru_cache(maxsize=20_000)
+def sound(word: str) -> str:
+    """Roughly how one French word sounds: ``sinistre`` meets ``cinistre``, ``conseiller`` ``conseillé``.
+
+    Coarse on purpose; for words that a transcription wrote by ear.
+    """
+    heard = fold(word.lower())
+    for pattern, written in _SOUNDS:
+        heard = pattern.sub(written, heard) or heard
+    return heard
 
 
 @lru_cache(maxsize=20_000)

@@ -1,19 +1,21 @@
 """What the caller wants, guessed from a sentence in a few milliseconds, without a network.
 
-Theory of operation. An utterance becomes a bag of features: word stems, small words included ("mon
-dossier" is not "un dossier"), pairs of neighbouring stems, and runs of three to five letters inside
-words, which survive mis-transcriptions. Each is weighed by tf-idf, every family and then the whole
-brought to length one; features never seen in training count in the length, so that gibberish is short
-in what is known. On these, one regularised least-squares classifier per intent (kernel ridge: with
-fewer utterances than features, the exact solution is one small linear system, so training is quick
-and always the same).
+Theory of operation. An utterance loses what says nothing (hesitations, greetings, stutters, « mon
+conseiller m'a dit que… »: :func:`knowledge.french.gist`) and becomes a bag of features: word stems, small
+words included ("mon dossier" is not "un dossier"), pairs of neighbouring stems, how words sound, and runs of
+three to five letters inside words; the last two survive mis-transcriptions. Each is weighed by tf-idf, every
+family and then the whole brought to length one; features never seen in training count in the length, so that
+gibberish is short in what is known. On these, one regularised least-squares classifier per kind of request
+(kernel ridge: with fewer utterances than features, the exact solution is one small linear system, so
+training is quick and always the same).
 
 Confidence. Scores become probabilities by a softmax whose sharpness is fitted on leave-one-out scores,
 which ridge regression gives in closed form (residual / diagonal of the inverse): no utterance judges
 itself. A constant rival, "none of these", takes part; its share is what an utterance like nothing seen
 leaves to the others.
 
-Training utterances are the ``intents/*.txt`` files, one intent each, edited without touching code.
+Training utterances are the ``intents/*.txt`` files, edited without touching code: ``<intent>.txt``, and
+``<intent>.<act>.txt`` for those that also do something (:class:`knowledge.acts.Act`).
 """
 
 import math
@@ -28,7 +30,7 @@ from numpy.typing import NDArray
 
 from knowledge.acts import Act
 from knowledge.documents import read_folder
-from knowledge.french import fold, ngrams, stem, words
+from knowledge.french import fold, gist, ngrams, sound, stem, words
 
 INTENTS_FOLDER = Path(__file__).parent / "intents"
 """The utterances that ship with the agent."""
@@ -39,11 +41,14 @@ QUESTIONS = "faq"
 
 _RIDGE = 0.5
 """Regularisation; a smaller one trusts each training line more."""
-_FAMILY_SHARES = {"stem": 1.0, "pair": 0.7, "letters": 0.8}
+_FAMILY_SHARES = {"stem": 1.0, "pair": 0.7, "sound": 0.6, "letters": 0.7}
 _LETTERS = (3, 4, 5)
 _NONE_SCORE = 0.3
 """The score of "none of these": scores are near 1 for an intent, near 0 for what resembles nothing."""
 _SHARPNESS = tuple(range(2, 31))
+
+LIKELY_ACT = 0.5
+"""From this probability on, what the classifier takes a request to do is believed."""
 
 _Matrix = NDArray[np.float32]
 
@@ -71,6 +76,14 @@ class Guess:
     """The other request of the sentence, to be taken up afterwards."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one file of utterances teaches."""
+
+    intent: str
+    act: Act | None = None
+
+
 class IntentClassifier(Protocol):
     """Guesses intents. One instance serves every call, from any thread."""
 
@@ -86,10 +99,12 @@ class LocalIntentClassifier:
     """Trained at start-up from text files; see the module for how it works."""
 
     def __init__(
-        self, intents: tuple[str, ...], vocabulary: "_Vocabulary", weights: _Matrix, sharpness: float
+        self, kinds: tuple["Kind", ...], vocabulary: "_Vocabulary", weights: _Matrix, sharpness: float
     ) -> None:
         """Use :meth:`train`."""
-        self._intents = intents
+        self._kinds = kinds
+        self._intents = tuple(dict.fromkeys(kind.intent for kind in kinds))
+        self._places = np.array([self._intents.index(kind.intent) for kind in kinds])
         self._vocabulary = vocabulary
         self._weights = weights
         self._sharpness = sharpness
@@ -98,30 +113,30 @@ class LocalIntentClassifier:
     def train(
         cls, folder: Path = INTENTS_FOLDER, questions: Iterable[str] | None = None
     ) -> "LocalIntentClassifier":
-        """Learn the intents of ``folder``: one ``<intent>.txt`` each, one utterance per line, ``#`` comments.
+        """Learn the intents of ``folder``; one utterance per line of its files, ``#`` comments.
 
         ``questions`` count as utterances of ``faq``, where the folder has it: by default the headings of the
         knowledge that ships with the agent, so that a new answer is also routed to.
         Deterministic; a few tenths of a second. Raises :class:`IntentFilesError`.
         """
         examples = read_utterances(folder)
-        if QUESTIONS in examples:
-            headings = (one.question for one in read_folder()) if questions is None else questions
+        if Kind(QUESTIONS) in examples:
+            headings = _asked() if questions is None else questions
             written = {tuple(words(one)) for texts in examples.values() for one in texts}
-            examples[QUESTIONS] += [one for one in headings if tuple(words(one)) not in written | {()}]
-        intents = tuple(examples)
-        labels = np.array([row for row, intent in enumerate(intents) for _ in examples[intent]])
+            examples[Kind(QUESTIONS)] += [one for one in headings if tuple(words(one)) not in written | {()}]
+        kinds = tuple(examples)
+        labels = np.array([row for row, kind in enumerate(kinds) for _ in examples[kind]])
         vocabulary = _Vocabulary([_features(text) for texts in examples.values() for text in texts])
         known = vocabulary.matrix()
-        targets = np.eye(len(intents), dtype=np.float32)[labels]
-        # Every intent weighs the same in all, however many lines its file has.
-        importance = (len(labels) / len(intents)) / np.bincount(labels)[labels]
-        kernel = (known @ known.T).astype(np.float64)
-        inverse = np.linalg.inv(kernel + np.diag(_RIDGE / importance))
+        targets = np.eye(len(kinds), dtype=np.float32)[labels]
+        # A line of a short file weighs more, but not so much that every file weighs the same.
+        importance = np.sqrt((len(labels) / len(kinds)) / np.bincount(labels)[labels])
+        ridge = np.diag(_RIDGE / importance).astype(np.float32)
+        inverse = np.linalg.inv(known @ known.T + ridge)
         solution = inverse @ targets
         left_out = targets - solution / np.diag(inverse)[:, None]
-        weights = known.T @ solution.astype(np.float32)
-        return cls(intents, vocabulary, weights, _fit_sharpness(left_out, labels))
+        weights = known.T @ solution
+        return cls(kinds, vocabulary, weights, _fit_sharpness(left_out.astype(np.float64), labels))
 
     @property
     def intents(self) -> tuple[str, ...]:
@@ -134,13 +149,17 @@ class LocalIntentClassifier:
             return Guess(UNKNOWN, 0.0, UNKNOWN, 0.0)
         columns, values = self._vocabulary.encode(_features(text))
         scores = values @ self._weights[columns]
-        chances = _chances(scores[None, :].astype(np.float64), self._sharpness)[0]
+        by_kind = _chances(scores[None, :].astype(np.float64), self._sharpness)[0]
+        chances = np.bincount(self._places, by_kind, len(self._intents))
         first, second = np.argsort(-chances, kind="stable")[:2]
+        likeliest = int(np.argmax(by_kind))
+        act = self._kinds[likeliest].act if by_kind[likeliest] >= LIKELY_ACT else None
         return Guess(
             self._intents[first],
             float(chances[first]),
             self._intents[second],
             float(chances[first] - chances[second]),
+            act if self._kinds[likeliest].intent == self._intents[first] else None,
         )
 
 
@@ -166,28 +185,40 @@ class KeywordClassifier:
         return Guess(found[0], 1.0, others[0], 0.0) if others else Guess(found[0], 1.0, UNKNOWN, 1.0)
 
 
-def read_utterances(folder: Path = INTENTS_FOLDER) -> dict[str, list[str]]:
-    """Intent → its training utterances, intents by name.
+def read_utterances(folder: Path = INTENTS_FOLDER) -> dict[Kind, list[str]]:
+    """Kind of request → its training utterances, by name.
 
     Raises :class:`IntentFilesError` when the folder, the file of ``other`` or a second intent is missing,
-    when a file is empty or not UTF-8, and when two intents claim the same utterance.
+    when a file is empty, not UTF-8 or named after no act, and when two files claim the same utterance.
     """
     if not folder.is_dir():
         raise IntentFilesError(f"{folder}: this folder of intents does not exist")
-    examples: dict[str, list[str]] = {}
+    examples: dict[Kind, list[str]] = {}
     claimed: dict[tuple[str, ...], str] = {}
     for file in sorted(folder.glob("*.txt")):
         numbered = list(_lines(file))
-        examples[file.stem] = [line for _, line in numbered]
+        examples[_kind(file)] = [line for _, line in numbered]
         if not numbered:
             raise IntentFilesError(f"{file}: no utterance in this file; write at least one per line")
         for number, line in numbered:
             owner = claimed.setdefault(tuple(words(line)), file.stem)
             if owner != file.stem:
                 raise IntentFilesError(f"{file}, line {number}: already an utterance of {owner}: {line}")
-    if UNKNOWN not in examples or len(examples) < 2:
+    if Kind(UNKNOWN) not in examples or len(examples) < 2:
         raise IntentFilesError(f"{folder}: needs {UNKNOWN}.txt and at least one more intent")
     return examples
+
+
+def _asked() -> list[str]:
+    """What the knowledge that ships with the agent answers."""
+    return [one.question for one in read_folder()]
+
+
+def _kind(file: Path) -> Kind:
+    intent, _, act = file.stem.partition(".")
+    if act and act not in set(Act):
+        raise IntentFilesError(f"{file}: {act!r} is no act; after the intent's name, one of {', '.join(Act)}")
+    return Kind(intent, Act(act) if act else None)
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -207,7 +238,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 def _features(text: str) -> dict[str, Counter[str]]:
     """How often each feature occurs, by family."""
-    heard = words(text)
+    heard = gist(text)
     fenced = ["^", *map(stem, heard), "$"]
     letters: Counter[str] = Counter()
     for word in heard:
@@ -217,6 +248,7 @@ def _features(text: str) -> dict[str, Counter[str]]:
     return {
         "stem": Counter(fenced[1:-1]),
         "pair": Counter(" ".join(pair) for pair in ngrams(fenced, 2)),
+        "sound": Counter(sound(word) for word in heard),
         "letters": letters,
     }
 
@@ -230,8 +262,8 @@ class _Vocabulary:
         seen: Counter[tuple[str, str]] = Counter()
         for utterance in utterances:
             seen.update((family, one) for family, counts in utterance.items() for one in counts)
-        # Letters that one utterance alone has only say that it is itself; leaving them out halves the work.
-        for feature in sorted(one for one, count in seen.items() if count > 1 or one[0] != "letters"):
+        # What one utterance alone has teaches hardly more than itself, save for a word of its own.
+        for feature in sorted(one for one, count in seen.items() if count > 1 or one[0] == "stem"):
             self._columns[feature] = len(self._columns)
         total = len(utterances)
         self._idf = {one: math.log((1 + total) / (1 + count)) + 1 for one, count in seen.items()}

@@ -4,18 +4,31 @@ The order of the questions matters: a key pressed, then an answer to the questio
 what the words are about. While a number, a date or a yes is awaited, only a clear change of mind
 leads away from it; everything else goes back to whoever asked, who can say that it was not understood.
 After "anything else?" it is the other way round: "non, un conseiller" is first of all a request.
+
+Two requests in one sentence are both kept: the first takes the turn, the second waits in ``queued`` until
+it is served. What the local classifier is unsure of goes to a language model, where there is one: masked,
+within a budget, and only to choose an intent; late, away or wrong, the local guess stands.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from graph.skill import HUMAN_KEY, Caller, Described, caller_turn
-from graph.state import Awaiting, CallState, CallUpdate
+from graph.state import Awaiting, CallState, CallUpdate, Request
 from knowledge.acts import Act, act
-from knowledge.intents import IntentClassifier
+from knowledge.intents import Guess, IntentClassifier
+from knowledge.llm import Asked, LanguageModel, LlmFailed
+from knowledge.masking import mask
 from knowledge.retriever import ANSWERABLE, Retriever
 from knowledge.wishes import refuses_recording, takes_leave
+from prompts import load
 from tools import choices, spoken
+
+log = logging.getLogger(__name__)
 
 FEW_WORDS = 6
 """« et celui de mars, alors »: a longer sentence says by itself what it is about."""
@@ -23,8 +36,35 @@ FEW_WORDS = 6
 SURE = 0.5
 """Confidence above which a guess is acted upon."""
 
+ASKED_BUDGET_MS = 700
+"""What a second opinion may cost: a caller hears a pause of a second."""
+
+BELIEVED = 0.7
+"""The confidence of a model's choice: enough to act upon, too little to leave an open question."""
+
 SURE_ENOUGH_TO_CHANGE = 0.8
 """Confidence above which the caller is taken to have changed the subject in the middle of a question."""
+
+
+class Intent(StrEnum):
+    """What a language model may choose from."""
+
+    CONTRACT_INQUIRY = "contract_inquiry"
+    CLAIMS_STATUS = "claims_status"
+    FAQ = "faq"
+    AUTHENTICATION = "authentication"
+    TRANSFER = "transfer"
+    GOODBYE = "goodbye"
+    OTHER = "other"
+
+
+class Sorted(BaseModel):
+    """The form a language model fills in: one intent, and another when there are two requests."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: Intent = Field(description="ce que l'appelant demande d'abord")
+    second: Intent | None = Field(description="ce qu'il demande ensuite, ou null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +78,8 @@ class Classify:
     """Names of the skills that need identity: their turns go through ``authenticate``."""
     care: Mapping[Act, str] = field(default_factory=dict)
     """Acts that have a node of their own, which takes the turn whatever question is open."""
+    model: LanguageModel | None = None
+    """Asked when the classifier is unsure; None: nobody is."""
 
     async def __call__(self, state: CallState) -> CallUpdate:
         """The update that sends the turn to a node."""
@@ -47,7 +89,7 @@ class Classify:
         shown = None if caller.keyed else act(caller.text)
         if shown is not None and shown in self.care:
             return {"goto": self.care[shown], "act": shown.value, "silences": 0}
-        update: CallUpdate = {"act": shown.value if shown else "", **self._sort(state, caller)}
+        update: CallUpdate = {"act": shown.value if shown else "", **await self._sort(state, caller)}
         if update["goto"] == "repair" and await self._can_be_answered(caller):
             update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
@@ -59,7 +101,7 @@ class Classify:
         passages = await self.retriever.search(caller.text, limit=1)
         return bool(passages) and passages[0].score >= ANSWERABLE
 
-    def _sort(self, state: CallState, caller: Caller) -> CallUpdate:
+    async def _sort(self, state: CallState, caller: Caller) -> CallUpdate:
         awaiting = state.get("awaiting")
         if caller.keyed and caller.text == HUMAN_KEY:
             return {"goto": "transfer", "transfer_reason": "asked"}
@@ -70,12 +112,17 @@ class Classify:
             return self._back_to(awaiting, caller)
         if (followed := self._follows_up(state, caller)) is not None:
             return self._to(followed, caller)
-        chosen, confidence = self._guess(caller)
+        if caller.keyed or not caller.text:
+            guess = Guess("", 0.0, "", 0.0)
+        else:
+            guess = self.classifier.classify(caller.text)
         if awaiting and awaiting["form"] != "open":
-            changed = chosen is not None and confidence >= SURE_ENOUGH_TO_CHANGE
-            return self._to(chosen, caller) if chosen and changed else self._back_to(awaiting, caller)
-        if chosen is not None and confidence >= SURE:
-            return self._to(chosen, caller)
+            changed = self._node(guess) is not None and guess.confidence >= SURE_ENOUGH_TO_CHANGE
+            return self._both(state, guess, caller) if changed else self._back_to(awaiting, caller)
+        if caller.text and not caller.keyed and guess.confidence < SURE:
+            guess = await self._second_opinion(caller.text, guess)
+        if self._node(guess) is not None and guess.confidence >= SURE:
+            return self._both(state, guess, caller)
         if awaiting and answers:
             return self._back_to(awaiting, caller)
         if (followed := self._follows_up(state, caller, 2 * FEW_WORDS)) is not None:
@@ -101,13 +148,38 @@ class Classify:
     def _is_answer(self, awaiting: Awaiting, caller: Caller) -> bool:
         return any(skill.answers(awaiting, caller) for skill in self.menu if skill.name == awaiting["by"])
 
-    def _guess(self, caller: Caller) -> tuple[str | None, float]:
-        """The node that serves the likeliest intent (None for ``other``), and how sure it is."""
-        if caller.keyed or not caller.text:
-            return None, 0.0
-        guess = self.classifier.classify(caller.text)
-        node = next((skill.name for skill in self.menu if skill.intent == guess.intent), None)
-        return node, guess.confidence
+    def _node(self, guess: Guess) -> str | None:
+        """The node that serves what was understood; None for ``other``."""
+        return next((skill.name for skill in self.menu if skill.intent == guess.intent), None)
+
+    async def _second_opinion(self, text: str, guess: Guess) -> Guess:
+        """What a language model makes of words that the classifier is unsure of; else its own guess."""
+        if self.model is None:
+            return guess
+        menu = "\n".join(f"{skill.intent} : {skill.describes}" for skill in self.menu)
+        asked = Asked(f"{load('classify').system}\n{menu}", mask(text))
+        try:
+            chosen = await self.model.fill(asked, Sorted, ASKED_BUDGET_MS)
+        except LlmFailed as exc:
+            log.info("classify.model_failed %s", exc)
+            return guess
+        then = Guess(chosen.second, BELIEVED, guess.intent, 0.0, said=text) if chosen.second else None
+        return Guess(chosen.first, BELIEVED, guess.intent, 0.0, guess.act, text, then)
+
+    def _both(self, state: CallState, guess: Guess, caller: Caller) -> CallUpdate:
+        """The first request takes the turn; the second waits, when it is one that can."""
+        node = self._node(guess) or ""
+        following = self._node(guess.then) if guess.then is not None else None
+        if guess.then is None or following is None or following == node:
+            return self._to(node, caller)
+        if node == "authenticate" and following in self.personal:
+            return self._to(following, caller)  # who he is, and what he wants: one thing
+        if node == "transfer" or following in {"goodbye", "authenticate"}:
+            topic: CallUpdate = {"topic": following} if following in self.personal else {}
+            return {**topic, **self._to(node, caller)}
+        waiting = Request(node=following, said=guess.then.said, act=guess.then.act or "")
+        first = self._to(node, Caller(guess.said or caller.text))
+        return {**first, "queued": [*state.get("queued", []), waiting]}
 
     def _back_to(self, awaiting: Awaiting, caller: Caller) -> CallUpdate:
         """To whoever asked; why people were offered stays as it was."""

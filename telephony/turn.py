@@ -304,7 +304,7 @@ class Turn:
 
     async def _converse(self, heard: Heard, waiting: "asyncio.Queue[Say | None]") -> None:
         parts = self._parts
-        replies = parts.dialogue.turn(parts.call_id, heard, self._cut, self._confirmed)
+        replies = parts.dialogue.turn(parts.call_id, heard, self._cut, confirmed=self._confirmed)
         try:
             async with aclosing(replies), asyncio.timeout(None) as self._limit:
                 self._put_off_limit()

@@ -126,7 +126,8 @@ def _in_words(found: re.Match[str]) -> str:
     whole = re.sub(r"\D", "", found["whole"])
     if len(whole) > _LONGEST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
         return found[0]
-    said = f" {num2words(int(whole), lang='fr').replace(' ', '-')} "
+    # « un » alone would be an article.
+    said = " 1 " if int(whole) == 1 else f" {num2words(int(whole), lang='fr').replace(' ', '-')} "
     if found["cents"] is None:
         return said
     zero = "zéro " if found["cents"].startswith("0") else ""
@@ -177,7 +178,11 @@ def _sums(take: list[Word]) -> Iterator[_Sum]:
         cents: int | None = whole * 100
         if _text(take, after) == "virgule" and pending and pending[0].start == after + 1:
             decimals = pending.pop(0)
-            cents, after = _decimal(whole, decimals), decimals.end
+            after = decimals.end
+            if decimals.words[-1].text in {"million", "millions", "mille"} and len(decimals.words) > 1:
+                after -= 1
+                decimals = Run(decimals.words[:-1], decimals.start, after)
+            cents = _decimal(whole, decimals)
         if _text(take, after) in {"million", "millions", "mille"} and cents is not None:
             cents, after = cents * (1000 if _text(take, after) == "mille" else 1_000_000), after + 1
         if _text(take, after) == "et" and _text(take, after + 1) in _TENTHS and cents is not None:
@@ -198,7 +203,15 @@ def _sums(take: list[Word]) -> Iterator[_Sum]:
 
 
 def _with_hundreds_misheard(take: list[Word]) -> list[Word]:
-    """« cinq sans euros »: a homophone between a number and its unit."""
+    """« cinq sans euros »: a homophone between a number and its unit; and « un euro » is no article."""
+    take = [
+        Word("1", word.before)
+        if word.text in {"un", "une"}
+        and _text(take, at + 1) in _EUROS | {"centime"}
+        and not (at and (is_number(take[at - 1]) or take[at - 1].text == "et"))
+        else word
+        for at, word in enumerate(take)
+    ]
     return [
         Word(HOMOPHONES[word.text], word.before)
         if word.text in HOMOPHONES and at and is_number(take[at - 1]) and _text(take, at + 1) in _EUROS

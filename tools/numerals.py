@@ -37,8 +37,8 @@ _UNITS: Mapping[str, int] = {
             "un une hun",
             "deux",
             "trois troi",
-            "quatre quatres catre",
-            "cinq cinque sinq",
+            "quatre quatres catre cat kat katre",
+            "cinq cinque sinq sink cinqs",
             "six sis",
             "sept set sette septs",
             "huit uit wit",
@@ -87,8 +87,14 @@ HOMOPHONES: Mapping[str, str] = {
     "sans": "cent",
     "sang": "cent",
     "cents": "cent",
+    "o": "zero",
+    "disse": "dix",
+    "vint": "vingt",
 }
 """Real words a recogniser writes for numbers; read as such only between two numbers."""
+_LEADING = frozenset({"vin", "vins", "vint", "dis", "o", "disse"})
+"""Those that also are one before a number, when nothing is said before them but a lead."""
+_LEADS = frozenset({"le", "est", "numero", "client", "au", "du", "c", "code", "alors", "deja"})
 
 HESITATIONS = frozenset(
     ["euh", "heu", "euhm", "hum", "hem", "hmm", "mmh", "bah", "ben", "beh", "eh", "ah", "oh", "hein"]
@@ -219,8 +225,14 @@ def _without_homophones(text: list[Word]) -> list[Word]:
     def between_numbers(at: int) -> bool:
         return 0 < at < len(text) - 1 and is_number(text[at - 1]) and is_number(text[at + 1])
 
+    def leads_in(at: int) -> bool:
+        begins = at == 0 or text[at - 1].text in _LEADS
+        return text[at].text in _LEADING and begins and at < len(text) - 1 and is_number(text[at + 1])
+
     return [
-        Word(HOMOPHONES[word.text], word.before) if word.text in HOMOPHONES and between_numbers(at) else word
+        Word(HOMOPHONES[word.text], word.before)
+        if word.text in HOMOPHONES and (between_numbers(at) or leads_in(at))
+        else word
         for at, word in enumerate(text)
     ]
 
@@ -278,6 +290,14 @@ def _is_fois_of_a_number(text: list[Word], at: int) -> bool:
     return text[at - 1].text in _COUNTS
 
 
+_WRITTEN_TENS = frozenset({20, 30, 40, 50, 60, 80})
+
+
+def _written(text: str) -> int | None:
+    """The number that figures are, as part of a bigger one; none with a zero before it."""
+    return int(text) if text.isdigit() and len(text) <= 3 and not text.startswith("0") else None
+
+
 class _Grammar:
     """The numbers that begin at each place of a row of words."""
 
@@ -326,9 +346,16 @@ class _Grammar:
             yield Group("0" * times, at, at + 2, spelled=False)
         elif word.isdigit():
             yield Group(word, at, at + 1, spelled=False)
+            # « 60 quinze », « soixante 15 »: half of a number written, half in words.
+            for value, end in self._numbers(at):
+                if end > at + 1 and not self._all_written(at, end):
+                    yield Group(str(value), at, end, spelled=True)
         else:
             for value, end in self._numbers(at):
                 yield Group(str(value), at, end, spelled=True)
+
+    def _all_written(self, start: int, end: int) -> bool:
+        return all(word.text.isdigit() for word in self._row[start:end])
 
     def _repeated(self, times: int, start: int, at: int) -> Iterator[Group]:
         if at == len(self._row):
@@ -360,7 +387,11 @@ class _Grammar:
         smaller = (
             self._below_100 if below == 100 else self._below_1000 if below == 1000 else self._below_million
         )
-        return {(value, end) for value, end in smaller(at + 1) if 0 < value < below}
+        return {
+            (value, end)
+            for value, end in smaller(at + 1)
+            if 0 < value < below and not self._all_written(at, end)
+        }
 
     def _below_million(self, at: int) -> set[tuple[int, int]]:
         found = set(self._below_1000(at))
@@ -374,6 +405,11 @@ class _Grammar:
 
     def _below_1000(self, at: int) -> set[tuple[int, int]]:
         found = set(self._below_100(at))
+        written = _written(self._row[at].text)
+        if written is not None and written < 1000:
+            found.add((written, at + 1))
+            if written % 100 == 0:
+                found |= {(written + rest, stop) for rest, stop in self._after(at, 100)}
         # 11 to 19 hundreds are years: « dix-neuf cent soixante-deux ».
         multiples = {(value, end) for value, end in found if 1 < value < 20 and self._is(end, _HUNDRED)}
         multiples -= {(10, at + 1)}
@@ -388,8 +424,11 @@ class _Grammar:
         text = self._row[at].text
         if text in _TENS:
             return {(_TENS[text], at + 1), *self._rest_of_ten(at, _TENS[text])}
+        written = _written(text)
+        if written in _WRITTEN_TENS:
+            return {(written, at + 1), *self._rest_of_ten(at, written)}
         found = self._below_20(at)
-        if (4, at + 1) in found and self._is(at + 1, {"vingt", "vingts"}):
+        if (4, at + 1) in found and not text.isdigit() and self._is(at + 1, {"vingt", "vingts", "20"}):
             found |= {(80, at + 2), *self._rest_of_ten(at + 1, 80)}
         return found
 
@@ -405,15 +444,23 @@ class _Grammar:
             }
         if start == len(self._row) or self._row[start].parted:
             return set()
-        return {(ten + rest, end) for rest, end in self._below_20(start) if 1 <= rest <= most}
+        return {
+            (ten + rest, end)
+            for rest, end in self._below_20(start)
+            if 1 <= rest <= most and not self._all_written(at, end)
+        }
 
     def _below_20(self, at: int) -> set[tuple[int, int]]:
-        if at == len(self._row) or self._row[at].text not in _UNITS:
+        if at == len(self._row):
             return set()
-        value = _UNITS[self._row[at].text]
+        value = _UNITS.get(self._row[at].text, _written(self._row[at].text))
+        if value is None or value >= 20:
+            return set()
         found = {(value, at + 1)}
         if value == 10 and self._is(at + 1, _UNITS):
             found |= {(10 + unit, at + 2) for unit in (_UNITS[self._row[at + 1].text],) if 7 <= unit <= 9}
+        elif value == 10 and self._row[at].text == "dix" and self._is(at + 1, {"7", "8", "9"}):
+            found.add((10 + int(self._row[at + 1].text), at + 2))
         return found
 
     def _is(self, at: int, expected: Collection[str]) -> bool:

@@ -340,7 +340,7 @@ def is_a_date_or_phone(take: list[Word], run: Run) -> bool:
     """Do the words around the run say that it is a birth date or a telephone number?"""
     before = _words_before(take, run)
     born = before[-2:] in (["ne", "le"], ["nee", "le"]) or before[-1:] in (["ne"], ["nee"])
-    slashed = any("/" in word.before for word in run.words[1:])
+    slashed = sum("/" in word.before for word in run.words[1:]) > 1
     recent = set(before[-6:])
     return born or slashed or "naissance" in recent or not _PHONE_WORDS.isdisjoint(recent)
 
@@ -399,7 +399,8 @@ def _claim_padded(row: Reading) -> str | None:
 
 
 def _contract_padded(row: Reading) -> str | None:
-    whole_number = len(row) == 1 and row[0].spelled and len(row[0].digits) >= 4
+    # Four figures are as likely a year: « mon contrat de deux mille douze ».
+    whole_number = len(row) == 1 and row[0].spelled and len(row[0].digits) > _YEAR_DIGITS
     return row[0].digits.zfill(CONTRACT_DIGITS) if whole_number else None
 
 

@@ -24,12 +24,24 @@ _NO = (
     "|pas cela|pas moi|pas lui|je crois pas|je ne crois pas|je pense pas|je ne pense pas|je veux pas"
     "|je ne veux pas|je ne souhaite pas|je souhaite pas|je prefere pas|je ne prefere pas|sans facon"
     "|jamais de la vie|en aucun cas|c est pas|ce n est pas|ca n est pas|c etait pas|ce n etait pas"
+    "|pas celui la|pas celle la|pas ce numero|pas le mien|pas la mienne|c est un autre|vous avez mal note"
+    "|vous avez mal compris|vous avez mal entendu|vous avez mal ecrit|mauvais numero|il y a une erreur"
+    "|y a une erreur|c est une erreur|vous vous etes trompe|vous vous etes trompee|vous vous trompez"
+    "|ca ne va pas|m interesse pas|pas interesse|pas interessee|pas pour le moment|pas pour l instant"
+    "|hors de question|je refuse|je dis non|j ai dit non|aucune envie|niet|nada|pantoute"
     "|negatif|incorrect|inexact|errone|aucunement|nullement|non|nan|nenni|nope|rien d autre|c est faux"
 )
-_NO_TROUBLE = "pas de probleme|pas de souci|pas de soucis|aucun probleme|aucun souci|il y a pas de souci"
+_NO_TROUBLE = (
+    "pas de probleme|pas de souci|pas de soucis|aucun probleme|aucun souci|il y a pas de souci|pas d erreur"
+    "|aucune erreur|sans erreur"
+)
 _YES = (
     f"bien sur que oui|je crois que oui|je pense que oui|mais oui|que oui|c est oui|{_NO_TROUBLE}"
-    "|sans probleme|tout a fait|c est tout a fait ca|c est bien ca|c est bien cela|c est ca|c est sa"
+    "|sans probleme|ca me va|ca me convient|ca marche|ca roule|ca joue|je suis d accord|je valide|valide"
+    "|c est note|nickel|impeccable|top|super|genial|adjuge|va pour ca|en plein ca|oui da|si fait|tout juste"
+    "|c est le mien|c est la mienne|vous avez raison|c est comme ca|c est tout bon|ces ca|sait ca|se ca"
+    "|c est bien ce numero|c est bien ce nom|c est bien celui|c est bien celle|c est bien lui|tout a fait"
+    "|c est tout a fait ca|c est bien ca|c est bien cela|c est ca|c est sa"
     "|c est cela|c est bon|c est correct|c est exact|c est juste|c est parfait|c est bien le bon"
     "|c est vrai|c est moi meme|c est moi|c est bien moi|c est lui meme|c est elle meme|c est le bon"
     "|c est la bonne|c est entendu|en effet|effectivement|exactement|exact|absolument|parfaitement"
@@ -42,7 +54,7 @@ _YES_ALONE = (
     "juste|vrai|entendu|voila|certainement|correct|confirme|s il vous plait|s il te plait|carrement"
     "|allons y|c est bien"
 )
-_NO_ALONE = "rien|c est tout|ca ira|ca va aller|faux|fausse|no"
+_NO_ALONE = "rien|c est tout|ca ira|ca va aller|faux|fausse|no|nom|jamais"
 """Words that answer only when nothing else is said (not « juste une question »)."""
 _POLITE = "merci|beaucoup|bien|madame|monsieur|euh|heu|ben|bah|alors|ah|oh|eh|je vous remercie|bonne journee"
 
@@ -50,6 +62,11 @@ _DECLINED = re.compile(
     r"^(?:ah |euh |oh )*(?:non|nan)(?: (?:non|merci|ca|va|ira|aller|c est bon|c est tout|c est parfait))+$"
 )
 """« non merci, c'est bon » declines; the « c'est bon » in it is no yes."""
+
+_DRAWN_OUT = re.compile(r"(?i)([a-z])\1{2,}|(?<=ou)(i)\2+|(?<=no)(n)n+")
+"""« ouiii », « nonnn »."""
+_AS_HEARD = {"ouii": "oui", "ouie": "oui", "houi": "oui", "wui": "oui", "nonn": "non", "accort": "accord"}
+"""What a recogniser writes for yes and no."""
 
 _NEGATION = re.compile(r"\b(?:pas|plus|jamais|ni)\b")
 _BUT = re.compile(r"\b(?:mais|sauf|enfin|par contre|attendez|attends|plutot)\b")
@@ -68,7 +85,9 @@ _ANY_NO_RE, _ANY_YES_RE = _any_of(_NO, _NO_ALONE), _any_of(_YES, _YES_ALONE)
 
 def yes_no(text: str) -> bool | None:
     """True for yes, False for no, None when neither, both, or in doubt."""
-    said = " ".join(word.text for word in words(text))
+    said = " ".join(
+        _AS_HEARD.get(word.text, word.text) for word in words(_DRAWN_OUT.sub(lambda found: found[0][0], text))
+    )
     if said in {"si", "si si"}:
         return True
     if _DECLINED.fullmatch(said):

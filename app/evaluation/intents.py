@@ -22,6 +22,7 @@ from app.evaluation.tables import Column, Row, TableInvalid, read
 from knowledge.acts import Act
 from knowledge.french import plain
 from knowledge.intents import Guess, IntentClassifier, LocalIntentClassifier
+from knowledge.understanding import Understanding
 
 COLUMNS = (
     Column("text", ("utterance", "said", "phrase", "sentence", "transcript", "input", "texte", "words")),
@@ -130,7 +131,7 @@ class IntentReport:
 
 def evaluate(paths: Sequence[Path], *, as_json: bool) -> int:
     """Print the figures of the tables; the exit status (:mod:`app.evaluation`). Raises ``TableInvalid``."""
-    report = judge(read(paths, COLUMNS), LocalIntentClassifier.train())
+    report = judge(read(paths, COLUMNS), Understanding(LocalIntentClassifier.train()))
     print(_as_json(report) if as_json else _as_text(report))  # noqa: T201 - the terminal is the interface
     return GOOD if report.tolerant_percent >= GOAL_PERCENT else BELOW
 

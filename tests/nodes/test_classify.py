@@ -8,8 +8,9 @@ from graph.builder import open_skills, personal_skills
 from graph.state import Awaiting, CallUpdate
 from knowledge.acts import Act
 from knowledge.intents import Guess
+from knowledge.llm import Asked, LanguageModel, LlmFailed, ScriptedModel
 from nodes.authenticate import Authenticate
-from nodes.classify import SURE, SURE_ENOUGH_TO_CHANGE, Classify
+from nodes.classify import SURE, SURE_ENOUGH_TO_CHANGE, Classify, Intent, Sorted
 from tests.graph.conversation import services
 from tests.nodes.stage import state
 
@@ -141,3 +142,72 @@ async def test_an_act_without_a_node_is_told_to_the_one_that_serves_the_intent()
 
 async def test_an_act_is_of_one_turn_only() -> None:
     assert (await sort("vos horaires", "faq", 1.0))["act"] == ""
+
+
+def believing(guess: Guess, model: LanguageModel | None = None) -> Classify:
+    classifier = Believes("", 0.0)
+    classifier._guess = guess
+    return replace(sorter(), classifier=classifier, model=model)
+
+
+def request(intent: str, said: str, act: Act | None = None, then: Guess | None = None) -> Guess:
+    return Guess(intent, 0.9, "other", 0.8, act, said, then)
+
+
+async def test_the_second_request_of_a_sentence_waits_for_the_first() -> None:
+    both = request("contract_inquiry", "mon contrat", then=request("faq", "vos horaires"))
+    update = await believing(both)(state("mon contrat et vos horaires"))
+    assert (update["goto"], update["pending"]) == ("authenticate", "contract")
+    assert update["request"] == "mon contrat"
+    assert update["queued"] == [{"node": "faq", "said": "vos horaires", "act": ""}]
+
+
+async def test_who_he_is_and_what_he_wants_are_one_request() -> None:
+    both = request("authentication", "10 07 88 21", then=request("claims_status", "mon sinistre"))
+    update = await believing(both)(state("10 07 88 21 et mon sinistre"))
+    assert (update["goto"], update["pending"]) == ("authenticate", "claims")
+    assert "queued" not in update
+
+
+async def test_nothing_waits_behind_a_person_but_what_he_is_wanted_for_is_kept() -> None:
+    both = request("transfer", "un conseiller", then=request("contract_inquiry", "mon contrat"))
+    update = await believing(both)(state("un conseiller pour mon contrat"))
+    assert (update["goto"], update["topic"]) == ("transfer", "contract")
+    assert "queued" not in update
+
+
+async def test_an_unsure_guess_gets_a_second_opinion_on_masked_words() -> None:
+    model = ScriptedModel(lambda _: Sorted(first=Intent.CLAIMS_STATUS, second=None))
+    update = await believing(Guess("faq", SURE - 0.1, "other", 0.1), model)(
+        state("le machin 10078821 là, ça donne quoi")
+    )
+    assert update["pending"] == "claims"
+    (asked,) = model.asked
+    assert "10078821" not in asked.user
+    assert "claims_status" in asked.system
+
+
+async def test_a_sure_guess_asks_nobody() -> None:
+    model = ScriptedModel(lambda _: Sorted(first=Intent.TRANSFER, second=None))
+    assert (await believing(request("faq", ""), model)(state("vos horaires")))["goto"] == "faq"
+    assert model.asked == []
+
+
+@pytest.mark.parametrize("answer", ["transfer", Sorted])
+async def test_a_model_that_fails_or_answers_nonsense_leaves_the_local_guess(answer: object) -> None:
+    def away(_: Asked) -> str:
+        if answer == "transfer":
+            return "transfer"
+        raise LlmFailed("away")
+
+    model = ScriptedModel(away)
+    update = await believing(Guess("transfer", SURE - 0.1, "other", 0.1), model)(state("bof le truc"))
+    assert update["goto"] == "repair"
+    assert len(model.asked) == 1
+
+
+async def test_a_model_cannot_lead_away_from_an_open_question() -> None:
+    model = ScriptedModel(lambda _: Sorted(first=Intent.TRANSFER, second=None))
+    update = await believing(Guess("other", 0.1, "other", 0.0), model)(state("bof le truc", awaiting=NUMBER))
+    assert update["goto"] == "authenticate"
+    assert model.asked == []

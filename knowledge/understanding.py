@@ -1,0 +1,199 @@
+"""What the caller wants, in all he said: acts by phrase, corrections, and two requests in one sentence.
+
+The classifier (:mod:`knowledge.intents`) judges one request. Around it this module
+
+- believes an act that its phrases show (:mod:`knowledge.acts`) before any likelihood: what must be met at
+  once does not depend on one; a request that is clear goes before an insult or a complaint beside it;
+- drops what the caller takes back (« je voulais mon sinistre, non pardon, mon contrat », « pas le contrat,
+  le sinistre ») and keeps what he puts in its place;
+- cuts a sentence where two requests may meet (« et aussi », « et puis », a full stop) and keeps both when
+  each half is clear by itself and they ask for different things.
+
+A few milliseconds, no network; one instance serves every call, from any thread.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from knowledge.acts import (
+    INTENTS_OF,
+    Act,
+    act,
+    asks_in_general,
+    is_elsewhere,
+    only_gives_numbers,
+    only_takes_leave,
+    wants_person,
+)
+from knowledge.french import plain
+from knowledge.intents import Guess, IntentClassifier
+
+CLEAR = 0.5
+"""Confidence from which half of a sentence is a request of its own."""
+CLEAR_BESIDE = 0.75
+"""The same, where only « et » or a comma parts the halves."""
+
+_BY_PHRASE = 0.95
+"""The confidence of what phrases show."""
+
+_ONLY_ALONGSIDE = frozenset({Act.INSULT, Act.COMPLAINT, Act.HOLD_ON, Act.CALL_BACK})
+"""Acts that leave a request its own way: who insults and asks for his claim is told about his claim."""
+
+_HEADS = (
+    r"j'aurais|je voudrais|j'aimerais|est[- ]ce|quel|comment|combien|passez|dites|donnez|o[uù]|vos|votre|mon"
+    r"|ma|mes|parler|savoir"
+)
+"""Words that begin a second request behind « et », and belong to it."""
+_PARTS = re.compile(
+    r"\s*(?:[.?!;]+\s+"
+    r"|,?\s*\b(?:et|mais)\s+(?:puis|aussi|ensuite|apr[eè]s|sinon|en plus|[eé]galement|au fait|enfin"
+    rf"|tant que|d'ailleurs|puis je|{_HEADS})\b"
+    r"|,?\s*\b(?:puis|ensuite|sinon|au fait|ah si|par contre|[eé]galement|en plus|apr[eè]s [cç]a"
+    r"|d'autre part)\b)\s*",
+    re.IGNORECASE,
+)
+_WEAK_PARTS = re.compile(r"\s*(?:,|\bet\b)\s*", re.IGNORECASE)
+_KEEPS_ITS_HEAD = re.compile(rf"(?:{_HEADS})$", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r".*\b(?:non,? pardon|euh,? non|non,? attendez|je voulais dire|je veux dire|enfin non|en fait,? non"
+    r"|ou plut[oô]t|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?)|laissez tomber"
+    r"|oubliez (?:mon|ma|le|la) \w+)\b[,. ]*",
+    re.IGNORECASE | re.DOTALL,
+)
+_DENIED = re.compile(
+    r"\b(?:(?:je|j'|c'est|ce n'est|n'|ne|c'|en)\s?)*(?:\w+\s){0,2}?"
+    r"(?:pas|plus)\s(?:\w+\s){0,4}?(?:mon|ma|le|la|un|une|de|d'|du)\s?\w+(?:\s(?:vie|de sinistre))?"
+    r"(?:,\s*|\s+(?=juste|plut[oô]t|mais))",
+    re.IGNORECASE,
+)
+_TOPIC = re.compile(r"\b(?:pour|au sujet de|à propos de|concernant|à cause de)\b", re.IGNORECASE)
+_SHORTEST = 4
+"""Characters of a part worth judging."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """Reads whole sentences with a classifier of single requests."""
+
+    classifier: IntentClassifier
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """See :class:`~knowledge.intents.IntentClassifier`."""
+        return self.classifier.intents
+
+    def classify(self, text: str) -> Guess:
+        """The request of ``text``, and in ``then`` the other one, when there are two."""
+        text = self._what_stands(text.replace("’", "'"))
+        whole = self._one(text)
+        if whole.act in _AT_ONCE:
+            return whole
+        return self._two(text, whole) or whole
+
+    def _what_stands(self, text: str) -> str:
+        """Without what the caller takes back, when something clear is left."""
+        for pattern in (_TAKEN_BACK, _DENIED):
+            left = pattern.sub(" ", text, count=1).strip()
+            if left != text.strip() and len(left) >= _SHORTEST and self._one(left).confidence >= CLEAR:
+                return left
+        return text
+
+    def _one(self, text: str) -> Guess:
+        """The request of a text that holds one."""
+        guess = self.classifier.classify(text)
+        shown = act(text)
+        if shown is None:
+            return self._by_cue(text, guess)
+        intent, second = INTENTS_OF[shown]
+        if guess.intent == intent:
+            return replace(guess, act=shown, confidence=max(guess.confidence, _BY_PHRASE))
+        if shown in _ONLY_ALONGSIDE:
+            person = wants_person(text)
+            if person or (guess.confidence >= CLEAR and guess.intent not in {"other", "goodbye"}):
+                kept = "transfer" if person else guess.intent
+                return replace(guess, intent=kept, act=shown, runner_up=intent)
+        if (
+            shown is Act.DECLARE_CLAIM
+            and guess.intent == "claims_status"
+            and guess.confidence >= CLEAR_BESIDE
+        ):
+            return guess
+        return Guess(intent, _BY_PHRASE, guess.intent if guess.intent != intent else second, 0.5, shown)
+
+    def _by_cue(self, text: str, guess: Guess) -> Guess:
+        """The classifier's guess, unless the words show what kind of sentence it is."""
+        if only_takes_leave(text):
+            return _sure("goodbye", guess)
+        if only_gives_numbers(text):
+            return _sure("authentication", guess)
+        if is_elsewhere(text):
+            return _sure("other", guess)
+        if wants_person(text):
+            return _sure("transfer", guess)
+        names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
+        if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own:
+            return Guess("faq", 0.8, guess.intent, 0.3)
+        return guess
+
+    def _two(self, text: str, whole: Guess) -> Guess | None:
+        best: tuple[float, Guess] | None = None
+        for first_said, second_said, needed in _cuts(text):
+            first, second = self._one(first_said), self._one(second_said)
+            weaker = min(first.confidence, second.confidence)
+            if weaker < needed or not _differ(first, second) or "other" in {first.intent, second.intent}:
+                continue
+            if first.intent == "goodbye":
+                # « merci, ah si, encore une question »: he stays.
+                first, second = second, first
+                first_said, second_said = second_said, first_said
+            if best is None or weaker > best[0]:
+                best = (weaker, replace(first, said=first_said, then=replace(second, said=second_said)))
+        return best[1] if best else self._with_topic(text, whole)
+
+    def _with_topic(self, text: str, whole: Guess) -> Guess | None:
+        """« un conseiller pour mon contrat »: what the person is wanted for."""
+        topic = _TOPIC.search(text)
+        if whole.intent != "transfer" or not topic or whole.act is not None:
+            return None
+        about = self.classifier.classify(text[topic.end() :])
+        if about.confidence < CLEAR or about.intent not in {"contract_inquiry", "claims_status"}:
+            return None
+        return replace(whole, said=text[: topic.start()], then=replace(about, said=text[topic.end() :]))
+
+
+_AT_ONCE = frozenset(
+    {Act.EMERGENCY, Act.DISTRESS, Act.BEREAVEMENT, Act.INJECTION, Act.STOP_RECORDING, Act.LANGUAGE}
+)
+"""After these nothing else in the sentence is taken up."""
+
+
+_HIS = re.compile(
+    r"\b(?:mon|ma|mes|notre|nos) (?:\w+ )?(?:contrats?|sinistres?|dossiers?|epargne|assurance|versements?"
+    r"|argent|rembours\w+|placements?|accidents?|expert|rachat|retrait|virement|degats?|vol|voiture|toit\w*|cheque"
+    r"|indemn\w+|beneficiaires?|capital|declaration|prelevements?|releve)\b|\bj (?:ai|avais|attends)\b"
+)
+_HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
+"""What a question in general is taken for when it names things that callers have."""
+
+
+def _sure(intent: str, guess: Guess) -> Guess:
+    if guess.intent == intent:
+        return replace(guess, confidence=max(guess.confidence, _BY_PHRASE))
+    return Guess(intent, 0.85, guess.intent, 0.3)
+
+
+def _cuts(text: str) -> Iterator[tuple[str, str, float]]:
+    """Where two requests may meet: both halves, and how clear each has to be."""
+    for pattern, needed in ((_PARTS, CLEAR), (_WEAK_PARTS, CLEAR_BESIDE)):
+        for joint in pattern.finditer(text):
+            head = _KEEPS_ITS_HEAD.search(joint.group().strip())
+            left = text[: joint.start()]
+            right = (head.group() + " " if head else "") + text[joint.end() :]
+            if len(plain(left)) >= _SHORTEST and len(plain(right)) >= _SHORTEST:
+                yield left.strip(), right.strip(), needed
+
+
+def _differ(first: Guess, second: Guess) -> bool:
+    """Whether they ask for different things; two questions are two things as well."""
+    return first.intent != second.intent

@@ -1,0 +1,77 @@
+"""Whole sentences: what is shown by phrase, what is taken back, and two requests at once."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.evaluation.intents import COLUMNS, judge
+from app.evaluation.tables import read
+from knowledge.acts import Act
+from knowledge.french import words
+from knowledge.intents import LocalIntentClassifier, read_utterances
+from knowledge.understanding import Understanding
+
+HEARD = Understanding(LocalIntentClassifier.train())
+TABLES = Path(__file__).parents[1] / "understanding" / "intents"
+
+
+# Reached when these floors were set: 97.9 and 92.0 (the half that was not looked at while tuning).
+@pytest.mark.parametrize(("half", "floor"), [("tuning", 96.0), ("kept_apart", 91.0)])
+def test_most_callers_are_understood_and_both_requests_kept(half: str, floor: float) -> None:
+    report = judge(read([TABLES / half], COLUMNS), HEARD)
+    assert report.tolerant_percent >= floor
+    assert (report.both_percent or 0.0) >= 80.0
+    assert (report.acts_percent or 0.0) >= 90.0
+
+
+def test_no_utterance_of_the_tables_was_learnt() -> None:
+    learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
+    rows = read([TABLES], COLUMNS)
+    assert len(rows) >= 500
+    assert not [row["text"] for row in rows if tuple(words(row["text"])) in learnt]
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "second"),
+    [
+        ("je voudrais la valeur de mon contrat et aussi vos horaires", "contract_inquiry", "faq"),
+        ("où en est mon sinistre et combien j'ai sur mon assurance vie", "claims_status", "contract_inquiry"),
+        ("je voudrais parler à un conseiller pour mon contrat", "transfer", "contract_inquiry"),
+    ],
+)
+def test_two_requests_are_kept_in_their_order(said: str, first: str, second: str) -> None:
+    guess = HEARD.classify(said)
+    assert guess.intent == first
+    assert guess.then is not None
+    assert guess.then.intent == second
+
+
+@pytest.mark.parametrize(
+    ("said", "intent"),
+    [
+        ("je voudrais mon sinistre, non pardon, mon contrat, savoir combien j'ai", "contract_inquiry"),
+        ("pas le contrat, le sinistre", "claims_status"),
+        ("laissez tomber, passez-moi un conseiller", "transfer"),
+    ],
+)
+def test_what_is_taken_back_does_not_count(said: str, intent: str) -> None:
+    assert HEARD.classify(said).intent == intent
+
+
+def test_a_danger_goes_before_every_other_request_and_nothing_waits_behind_it() -> None:
+    guess = HEARD.classify("il y a le feu chez moi et je voudrais aussi vos horaires")
+    assert (guess.act, guess.then) == (Act.EMERGENCY, None)
+
+
+def test_an_insult_does_not_hide_the_request_beside_it() -> None:
+    guess = HEARD.classify("bande d'abrutis, passez-moi un conseiller")
+    assert guess.intent == "transfer"
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    guess = HEARD.classify(text)
+    assert guess.intent in HEARD.intents
+    assert guess.then is None or guess.then.intent in HEARD.intents
