@@ -598,8 +598,8 @@ def read(env_file: Path = ENV_FILE) -> Settings:
             concerns[concern.name] = kind(_env_file=readable, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own
         except SettingsError as exc:
             raise SettingsInvalid(
-                f"APP_SECRETS_FOLDER: a file in {secrets} cannot be read ({exc.__cause__}); it must be UTF-8 text that "
-                "the agent's user may read"
+                f"APP_SECRETS_FOLDER: a file in {secrets} cannot be read ({exc.__cause__}); it must be UTF-8 "
+                "text that the agent's user may read"
             ) from exc
         except ValidationError as exc:
             faults += [_fault(kind, error["loc"], error["msg"]) for error in exc.errors()]

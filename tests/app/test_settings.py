@@ -295,7 +295,7 @@ def test_a_folder_of_secrets_that_is_not_there_or_holds_what_is_no_text_is_named
         configuration.read(path)
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "GROQ_API_KEY").write_bytes(b"\xff\xfe")
-    with pytest.raises(SettingsInvalid, match="APP_SECRETS_FOLDER.*can't decode byte 0xff"):
+    with pytest.raises(SettingsInvalid, match=r"APP_SECRETS_FOLDER.*can't decode byte 0xff"):
         configuration.read(path)
 
 
