@@ -22,7 +22,7 @@ from memory.breaker_link import CHANNEL, sharing, written
 from memory.dropped_calls import DroppedCall, RedisDroppedCalls
 from memory.event_stream import EventReader, forget, on_stream, writing
 from memory.events import CallStarted
-from memory.redis_connection import RedisUnusable, connect
+from memory.redis_connection import READER_TIMEOUT_S, RedisUnusable, connect
 from memory.redis_counters import RedisCounters
 from tests.graph.conversation import Conversation, services
 from tests.redis.savers import redis
@@ -46,7 +46,7 @@ async def url(request: pytest.FixtureRequest, redis_stack: Stack, tmp_path: Path
 
 
 async def test_all_that_workers_share_works_there(url: str) -> None:
-    async with connect(url, timeout_s=5) as client:
+    async with connect(url, timeout_s=READER_TIMEOUT_S) as client:
         await calls_are_kept(url, client)
         await callers_are_counted(client)
         await events_are_shared(client)
@@ -55,14 +55,14 @@ async def test_all_that_workers_share_works_there(url: str) -> None:
 
 
 async def calls_are_kept(url: str, client: Redis) -> None:
-    async with redis(url, "core")() as saver:
+    async with redis(url, "core", timeout_s=READER_TIMEOUT_S)() as saver:
         dialogue = Dialogue(build_graph(services()), saver)
         for at in range(CALLS):
             call = Conversation(dialogue, f"call {at}")
             await call.begins()
             await call.says("combien j'ai sur mon assurance vie")
             await call.keys("10078821")
-    async with redis(url, "core")() as saver:
+    async with redis(url, "core", timeout_s=READER_TIMEOUT_S)() as saver:
         dialogue = Dialogue(build_graph(services()), saver)
         for at in range(CALLS):
             call = Conversation(dialogue, f"call {at}")
@@ -99,7 +99,7 @@ async def dropped_calls_and_sounds_are_found(client: Redis) -> None:
     await dropped.keep("0612345678", DroppedCall("claims", "mon sinistre"))
     assert await dropped.take("0612345678") == DroppedCall("claims", "mon sinistre")
     key = sound_key("a", "", Pace.NORMAL, "un")
-    sounds = RedisSounds(client, timeout_s=5)
+    sounds = RedisSounds(client, timeout_s=READER_TIMEOUT_S)
     await sounds.put(key, b"\1\2\3\4")
     assert await sounds.get(key) == b"\1\2\3\4"
 
@@ -107,7 +107,7 @@ async def dropped_calls_and_sounds_are_found(client: Redis) -> None:
 async def breakers_hear_of_each_other(url: str, client: Redis) -> None:
     breakers = Breakers()
     news = Opened("groq", 60, Fault(FaultKind.AWAY, "HTTP 503"))
-    async with connect(url, timeout_s=5) as listening, sharing(breakers, listening):
+    async with connect(url, timeout_s=READER_TIMEOUT_S) as listening, sharing(breakers, listening):
         while breakers.of("groq").state is not BreakerState.OPEN:
             await client.publish(CHANNEL, written(news, "another worker"))  # the first, perhaps to nobody
             await asyncio.sleep(0.05)
@@ -135,7 +135,10 @@ async def test_calls_outlive_a_master_that_dies_behind_its_sentinel(
 async def test_the_librarys_form_on_a_cluster_is_refused_with_the_cure(
     redis_stack: Stack, tmp_path: Path
 ) -> None:
-    async with cluster(redis_stack, tmp_path, modules=True) as url, connect(url, timeout_s=5) as client:
+    async with (
+        cluster(redis_stack, tmp_path, modules=True) as url,
+        connect(url, timeout_s=READER_TIMEOUT_S) as client,
+    ):
         with pytest.raises(CheckpointsUnavailable, match="CHECKPOINTS_REDIS=core"):
             async with open_redis_checkpoints(client, "library", 3600):
                 pass

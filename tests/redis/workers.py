@@ -15,7 +15,8 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 KEY = "the-key-of-all-workers"
-LONGEST_S = 110
+LONGEST_S = 280
+"""Less than the tests' own limit: on a busy machine two workers take half a minute to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ def serving(
             "REDIS_URL": redis_url,
             "SPEECH_WORDS_PER_MINUTE": "300",
             "LIMITS_CALLS_OF_CALLER_AN_HOUR": "0",
+            # A busy machine must not look like a provider that is down.
+            "TURN_TRANSCRIPTION_BUDGET_MS": "20000",
+            "TURN_DIALOGUE_BUDGET_MS": "20000",
+            "TURN_VOICE_BUDGET_MS": "20000",
             "PYTHONUNBUFFERED": "1",
             **(also or {}),
         },
