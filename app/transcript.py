@@ -21,6 +21,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -105,7 +106,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
+            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified() | LimitReached():
                 pass
             case TalkedThrough() | SpeculationDropped():
                 pass  # nothing was said or heard

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 FEW_WORDS = 6
 """« et celui de mars, alors »: a longer sentence says by itself what it is about."""
 
+YES_NO_KEYS = frozenset({"1", "2"})
+
 LEAST_OF_A_QUESTION = 5
 """Words; « vous êtes là ? » asks for nothing."""
 
@@ -110,6 +112,10 @@ class Classify:
             return {"goto": "transfer", "transfer_reason": "asked"}
         if refuses_recording(caller.text):
             return {"goto": "greet"}
+        if awaiting and awaiting["by"] == "greet":  # whether to go on where the last call broke off
+            if self._says_yes_or_no(caller):
+                return {"goto": "greet"}
+            awaiting = None
         answers = awaiting is not None and self._is_answer(awaiting, caller)
         if awaiting and answers and awaiting["form"] != "open":
             return self._back_to(awaiting, caller)
@@ -131,6 +137,16 @@ class Classify:
         if (followed := self._follows_up(state, caller, 2 * FEW_WORDS)) is not None:
             return self._to(followed, caller)
         return {"goto": "repair"}
+
+    def _says_yes_or_no(self, caller: Caller) -> bool:
+        """Whether it is that and no request, nor a farewell: « oui, un conseiller » is one."""
+        if caller.keyed:
+            return caller.text in YES_NO_KEYS
+        if len(caller.text.split()) > FEW_WORDS or spoken.yes_no(caller.text) is None:
+            return False
+        guess = self.classifier.classify(caller.text)
+        asks = self._node(guess) not in (None, "goodbye") and guess.confidence >= SURE_ENOUGH_TO_CHANGE
+        return not asks and not takes_leave(caller.text)
 
     def _follows_up(self, state: CallState, caller: Caller, at_most: int = FEW_WORDS) -> str | None:
         """The personal skill that spoke last, when a few words point at something it spoke of.

@@ -7,6 +7,7 @@ import pytest
 from app.metrics import SPEECH_BUCKETS_S, Metrics
 from graph.heard import Words
 from memory.breaker import Breakers, Fault, FaultKind
+from memory.limits import Over
 from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
@@ -14,6 +15,7 @@ from telephony.journal import (
     CallEnded,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     StageFailed,
@@ -259,3 +261,11 @@ def test_breakers_are_shown_by_the_state_they_are_in_at_the_scrape() -> None:
     breakers.of("groq:w").attempt_failed(Fault(FaultKind.BUSY, "HTTP 429"))
     assert metrics.value("voicebot_breaker", provider="groq:w", state="open") == 1
     assert metrics.value("voicebot_breaker", provider="groq:w", state="closed") == 0
+
+
+@pytest.mark.parametrize("which", list(Over))
+def test_limits_are_counted_by_which_and_from_zero(which: Over) -> None:
+    metrics = Metrics()
+    assert metrics.value("voicebot_limits_reached_total", which=which) == 0
+    metrics.note(CALL, LimitReached(which))
+    assert metrics.value("voicebot_limits_reached_total", which=which) == 1
