@@ -206,7 +206,9 @@ async def open_mind(
         model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, providers, stack)
         knowledge = await _knowledge(settings, stack)
-        classifier = Understanding(await asyncio.to_thread(LocalIntentClassifier.train))
+        learnt = settings.application.data_folder / "intents.npz"
+        trained = await asyncio.to_thread(LocalIntentClassifier.train, kept_in=learnt)
+        classifier = Understanding(trained)
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
         key = _identity_key(settings)

@@ -77,6 +77,7 @@ _WRITTEN = re.compile(
     rf"(?<![\d.,])(?P<whole>\d{{1,3}}(?:(?P<by>{_SPACES}|[.'’])\d{{3}})(?:(?P=by)\d{{3}})*|\d+)"
     rf"(?:(?P<point>[.,])(?P<cents>\d{{1,2}}))?(?![\d]|[.,]\d)"
 )
+_HALF_A_MILLION = re.compile(r"\bun demi[- ]million(?: d['’])?", re.IGNORECASE)
 _TENTHS = {"demi": 5, "demie": 5}
 
 
@@ -90,7 +91,7 @@ class _Sum:
 
 def amount(text: str) -> int | None:
     """The amount said, in cents; None when there is none, it is vague, or more than one is possible."""
-    said = words(_with_written_numbers_in_words(text))
+    said = words(_with_written_numbers_in_words(_HALF_A_MILLION.sub(" 500000 ", text)))
     if _VAGUE.search(" ".join(word.text for word in said)) or _is_a_choice(said):
         return None
     standing: _Sum | None = None
@@ -225,6 +226,10 @@ def _rest(take: list[Word], at: int, pending: list[Run]) -> tuple[int | None, li
     start = at + 1 if _text(take, at) in {"et", "virgule"} else at
     if _text(take, start) in _TENTHS:
         return 50, pending
+    # « dix euros zéro cinq »: figures, as on a till.
+    if pending and pending[0].start == start and [word.text for word in pending[0].words[:1]] == ["zero"]:
+        cents = _decimal(0, pending[0])
+        return (cents, pending[1:]) if cents is not None and cents < 10 else (None, pending[1:])
     if not pending or pending[0].start != start or take[start].parted:
         return 0, pending
     cents, left = _number(pending[0]), pending[1:]
