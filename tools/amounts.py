@@ -62,6 +62,7 @@ _OTHER_UNITS = frozenset(
         "km",
         "dollars",
         "chiffres",
+        "k",
         "virements",
         "versements",
     ]
@@ -105,6 +106,8 @@ def amount(text: str) -> int | None:
             standing = None if _takes_all_back(take) else standing
             continue
         (one,) = chosen
+        if not one.named and _may_be_hundreds(one.cents):
+            return None
         if standing and not one.named and _size(one.cents) < _size(standing.cents):
             return None  # « cinq mille deux cents, non, trois cents »: the whole, or its end?
         standing = one
@@ -156,6 +159,12 @@ def _takes_all_back(take: list[Word]) -> bool:
 
 def _holds_number(take: list[Word]) -> bool:
     return any(not _is_of_something_else(take, run.end) for run in _runs(take))
+
+
+def _may_be_hundreds(cents: int) -> bool:
+    """« deux mille cinq », without its unit: 2 005, or 2 500 as people say it for short?"""
+    thousands, rest = divmod(cents, 1000 * 100)
+    return thousands > 0 and 0 < rest < 10 * 100 and rest % 100 == 0
 
 
 def _size(cents: int) -> int:

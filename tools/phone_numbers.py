@@ -39,7 +39,8 @@ def phone_number(text: str) -> str | None:
         if values:
             standing = frozenset(row for run in said for row in _uncut(run) if _in_pairs(row))
         else:
-            repairs = _uncut(said[0]) if len(said) == 1 else frozenset()
+            pair = len(said) == 1 and frozenset(row for row in _uncut(said[0]) if len(row) == 1)
+            repairs = pair or frozenset()
             standing = corrected(standing, repairs, _NATIONAL_DIGITS)
             values = {value for row in standing if (value := _national(digits_of(row)))}
         found = values.pop() if len(values) == 1 else None

@@ -14,7 +14,7 @@ _DOUBT = (
     "|en sais rien|peut etre|pas sur|pas sure|pas certain|pas certaine|ca depend|cela depend|j hesite"
     "|je comprends pas|je ne comprends pas|j ai pas compris|je n ai pas compris|je me souviens pas"
     "|je m en souviens pas|mouais|bof|oui et non|ni oui ni non|comment ca|c est a dire"
-    "|je crois pas avoir|pourquoi|presque|a peu pres|plus ou moins|vous pouvez repeter|repetez"
+    "|je crois pas avoir|pourquoi(?! pas)|presque|a peu pres|plus ou moins|vous pouvez repeter|repetez"
 )
 _NO = (
     "bien sur que non|je crois que non|je pense que non|je dirais non|mais non|que non|c est non"

@@ -36,7 +36,8 @@ def test_strangers_are_understood(half: str, floor: float) -> None:
 
 def test_no_utterance_of_the_tables_was_learnt() -> None:
     learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
-    rows = read([TABLES], COLUMNS)
+    # A stranger's « mon remboursement » may well be one that was learnt: his tables are as he wrote them.
+    rows = read([TABLES / half for half in ("tuning", "kept_apart", "last")], COLUMNS)
     assert len(rows) >= 500
     assert not [row["text"] for row in rows if tuple(words(row["text"])) in learnt]
 
@@ -85,6 +86,10 @@ def test_what_is_taken_back_does_not_count(said: str, intent: str) -> None:
         ("Jean-Pierre Marchand", "authentication", None),
         ("je suis la fille de Sylvie", "transfer", Act.THIRD_PARTY),
         ("je suis bien chez Assurance Vie", "other", None),
+        ("pouvez-vous me rappeler le montant de ma cotisation", "contract_inquiry", None),
+        ("passez-moi quelqu'un, ça ira plus vite", "transfer", None),
+        ("merci, à une autre fois", "goodbye", None),
+        ("ma cave a été inondée en mars, vous avez pris une décision", "claims_status", None),
     ],
 )
 def test_words_inside_another_request_do_not_take_it_over(said: str, intent: str, act: Act | None) -> None:
