@@ -256,8 +256,8 @@ _NO_NAME = frozenset(lines(NO_NAMES_FILE))
 _HAS_DECLARED = re.compile(
     r"\b(?:j ai|j avais|on a|on avait|nous avons|ai|avait|avais) (?:deja |bien |tout )*"
     r"(?:declaree?s?|signalee?s?|fait (?:une|ma|la|notre) declaration)\b"
-    r"|\b(?:deja declare|en est ou|ou en est|pris (?:une|votre) decision|toujours (?:rien|pas)|pas de nouvelles"
-    r"|l expert|avance t il|dossier avance)\b"
+    r"|\b(?:deja declare|en est ou|ou en est|pris (?:une|votre) decision|toujours (?:rien|pas)"
+    r"|pas de nouvelles|l expert|avance t il|dossier avance)\b"
 )
 _DICTATED = 3
 _AROUND_NUMBERS = re.compile(

@@ -34,6 +34,8 @@ from knowledge.intents import Guess, IntentClassifier
 
 CLEAR = 0.5
 """Confidence from which half of a sentence is a request of its own."""
+LOST = 0.35
+"""Confidence under which a sentence resembles nothing: then at least what it names counts."""
 CLEAR_BESIDE = 0.75
 """The same, where only « et » or a comma parts the halves."""
 
@@ -146,6 +148,9 @@ class Understanding:
         names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
         if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own:
             return Guess("faq", 0.8, guess.intent, 0.3)
+        topic = _topic(text)
+        if guess.confidence < LOST and topic not in {None, guess.intent} and not asks_in_general(text):
+            return Guess(str(topic), CLEAR, guess.intent, 0.0)
         return guess
 
     def _two(self, text: str, whole: Guess) -> Guess | None:
@@ -196,6 +201,24 @@ _HIS = re.compile(
 )
 _HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
 """What a question in general is taken for when it names things that callers have."""
+
+
+_TOPICS = {
+    "contract_inquiry": re.compile(
+        r"\b(?:solde|benefici\w+|cotisations?|prelevements?|versements?|placements?|epargne|rachats?|contrats?"
+        r"|assurance vie|interets|plus values?|rente)\b"
+    ),
+    "claims_status": re.compile(
+        r"\b(?:sinistres?|expert|expertise|indemni\w+|rembours\w+|degats?|constat|reparations?|devis)\b"
+    ),
+}
+"""What a sentence that the classifier cannot place is at least about."""
+
+
+def _topic(text: str) -> str | None:
+    said = plain(text)
+    found = [intent for intent, named in _TOPICS.items() if named.search(said)]
+    return found[0] if len(found) == 1 else None
 
 
 def _sure(intent: str, guess: Guess) -> Guess:
