@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -47,7 +47,7 @@ from graph.sealed_checkpoints import sealed
 from knowledge.answer_writer import AnswerWriter
 from knowledge.documents import read_folder
 from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
-from knowledge.intents import LocalIntentClassifier
+from knowledge.intents import IntentClassifier, LocalIntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
@@ -61,7 +61,7 @@ from memory.dropped_calls import DroppedCalls, MemoryDroppedCalls, RedisDroppedC
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.limits import Limits
-from memory.lockout import CountedLockout
+from memory.lockout import CountedLockout, Lockout
 from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
 from memory.redis_counters import RedisCounters
@@ -78,8 +78,9 @@ from telephony.switchboard import Switchboard
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
 from tools.backoffice_http import HttpBackoffice
-from tools.call_backs import FileCallBacks
+from tools.call_backs import CallBacks, FileCallBacks
 from tools.gate import MIN_KEY_BYTES, Gate
+from tools.opening_hours import PARIS, OpeningHours
 
 if TYPE_CHECKING:  # imported when chosen, by the table of providers
     from audio.providers.azure_tts import AzureTts
@@ -193,6 +194,59 @@ class Providers:
             listener(news)
 
 
+@dataclass(frozen=True, slots=True)
+class Faculties:
+    """What takes long to make and keeps nothing of any call: one does for many minds."""
+
+    classifier: IntentClassifier
+    knowledge: Retriever
+
+
+@asynccontextmanager
+async def open_faculties(settings: Settings) -> AsyncIterator[Faculties]:
+    """The classifier, trained, and the search over the knowledge base."""
+    async with AsyncExitStack() as stack:
+        knowledge = await _knowledge(settings, stack)
+        learnt = settings.application.data_folder / "intents.npz"
+        local = await asyncio.to_thread(LocalIntentClassifier.train, kept_in=learnt)
+        yield Faculties(Understanding(local), knowledge)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a mind meets besides callers: systems, memory, time. Replays bring their own."""
+
+    backoffice: Backoffice
+    lockout: Lockout
+    identity_key: bytes
+    call_backs: CallBacks
+    hours: OpeningHours
+    now: Callable[[], datetime]
+    model: LanguageModel | None = None
+
+
+def services_of(faculties: Faculties, around: Surroundings, day: date | None = None) -> Services:
+    """What the graph stands on, put together in the one way that answers the phone.
+
+    ``day`` is today's date when it is not that of ``around.now``.
+    """
+
+    def today() -> date:
+        return day or around.now().astimezone(PARIS).date()  # the day on the caller's calendar
+
+    return Services(
+        backoffice=around.backoffice,
+        gate=Gate(around.backoffice, around.identity_key, around.lockout, today),
+        retriever=faculties.knowledge,
+        classifier=faculties.classifier,
+        model=around.model,
+        call_backs=around.call_backs,
+        hours=around.hours,
+        today=today,
+        now=around.now,
+    )
+
+
 @asynccontextmanager
 async def open_mind(
     settings: Settings, now: Callable[[], datetime] = this_moment, providers: Providers | None = None
@@ -205,30 +259,26 @@ async def open_mind(
     async with AsyncExitStack() as stack:
         model = await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, providers, stack)
-        knowledge = await _knowledge(settings, stack)
-        learnt = settings.application.data_folder / "intents.npz"
-        trained = await asyncio.to_thread(LocalIntentClassifier.train, kept_in=learnt)
-        classifier = Understanding(trained)
+        faculties = await stack.enter_async_context(open_faculties(settings))
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
         key = _identity_key(settings)
         counters = _counters(redis)
-        gate = Gate(backoffice, key, CountedLockout(counters))
         call_backs = settings.application.data_folder / CALL_BACKS
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
         providers.listeners.append(announce_switches(bus, now))
         if redis is not None:
             await stack.enter_async_context(sharing(providers.breakers, redis))
-        services = Services(
+        around = Surroundings(
             backoffice=backoffice,
-            gate=gate,
-            retriever=knowledge,
-            classifier=classifier,
-            model=model,
+            lockout=CountedLockout(counters),
+            identity_key=key,
             call_backs=AnnouncedCallBacks(FileCallBacks(call_backs), bus),
             hours=settings.opening.hours(),
             now=now,
+            model=model,
         )
+        services = services_of(faculties, around)
         dialogue = Dialogue(build_graph(services), checkpointer)
         kept = checkpointer if isinstance(checkpointer, Safekeeping) else None
         host = settings.knowledge.host
@@ -240,7 +290,7 @@ async def open_mind(
             "call-backs": str(call_backs),
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
-        yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present, redis)
+        yield Mind(dialogue, faculties.knowledge, parts, bus, lambda: kept is None or kept.present, redis)
 
 
 @asynccontextmanager
@@ -282,7 +332,7 @@ async def open_agent(
         own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
-        if kept := await stack.enter_async_context(archiving(_archive(settings), parts, days, now)):
+        if kept := await stack.enter_async_context(archiving(archive_of(settings), parts, days, now)):
             own.append(kept)
         journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
@@ -393,7 +443,8 @@ def _counters(redis: Redis | None) -> Counters:
     return own if redis is None else SturdyCounters(RedisCounters(redis), own)
 
 
-def _archive(settings: Settings) -> FileArchive:
+def archive_of(settings: Settings) -> FileArchive:
+    """Where calls that are over are kept."""
     return FileArchive(settings.application.data_folder / "archive", settings.privacy.ring())
 
 
@@ -410,7 +461,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
         dropped: DroppedCalls = MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key)
         yield Stores(
-            archive=_archive(settings),
+            archive=archive_of(settings),
             calls=calls,
             call_backs=settings.application.data_folder / CALL_BACKS,
             counters=counters,

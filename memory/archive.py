@@ -66,6 +66,12 @@ class FileArchive:
         """Write one file. Raises :class:`ArchiveUnavailable`; then nothing is left of it."""
         return await asyncio.to_thread(self._keep, kind, about, content)
 
+    async def find_call(self, call_id: str) -> list[Filed]:
+        """Files of one call, in order; for a command."""
+        return await asyncio.to_thread(
+            lambda: [filed for filed in self._all() if filed.about.call_id == call_id]
+        )
+
     async def find(self, *, caller: str = "", customer_number: str = "") -> list[Filed]:
         """Files about that caller or that customer. Opens every file: for a command, not for a call."""
         return await asyncio.to_thread(

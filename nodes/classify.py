@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 FEW_WORDS = 6
 """« et celui de mars, alors »: a longer sentence says by itself what it is about."""
 
+LEAST_OF_A_QUESTION = 5
+"""Words; « vous êtes là ? » asks for nothing."""
+
 SURE = 0.5
 """Confidence above which a guess is acted upon."""
 
@@ -91,7 +94,7 @@ class Classify:
         if shown is not None and shown in self.care:
             return {"goto": self.care[shown], "act": shown.value, "silences": 0}
         update: CallUpdate = {"act": shown.value if shown else "", **await self._sort(state, caller)}
-        if update["goto"] == "repair" and await self._can_be_answered(caller):
+        if update["goto"] == "repair" and (_asks(caller) or await self._can_be_answered(caller)):
             update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
 
@@ -139,8 +142,10 @@ class Classify:
         open_ended = awaiting is None or awaiting["what"] == "more"
         if topic not in self.personal or not open_ended or caller.keyed or takes_leave(caller.text):
             return None
-        if len(caller.text.split()) > at_most or spoken.yes_no(caller.text) is not None:
+        if len(caller.text.split()) > at_most:
             return None
+        if spoken.yes_no(caller.text) is not None and not choices.means_other(caller.text):
+            return None  # « non pas celui-là, l'autre » is no answer to "autre chose ?"
         said = " ".join(str(one.text) for one in state.get("messages", []) if one.name == topic)
         points = choices.refers(caller.text) or choices.shares_name(caller.text, said)
         more = Awaiting(by=topic, what="more", form="open")
@@ -195,3 +200,9 @@ class Classify:
         if node == "transfer":
             return {"goto": node, "transfer_reason": "asked"}
         return {"goto": node}
+
+
+def _asks(caller: Caller) -> bool:
+    """Whether a question was put that no intent claims: who knows no answer says so, and offers a person."""
+    said = caller.text.strip()
+    return not caller.keyed and said.endswith("?") and len(said.split()) >= LEAST_OF_A_QUESTION
