@@ -218,7 +218,8 @@ async def open_faculties(settings: Settings) -> AsyncIterator[Faculties]:
     """The classifier, trained, and the search over the knowledge base."""
     async with AsyncExitStack() as stack:
         knowledge = await _knowledge(settings, stack)
-        local = await asyncio.to_thread(LocalIntentClassifier.train)
+        learnt = settings.application.data_folder / "intents.npz"
+        local = await asyncio.to_thread(LocalIntentClassifier.train, kept_in=learnt)
         yield Faculties(Understanding(local), knowledge)
 
 
