@@ -86,9 +86,11 @@ async def call(
     budgets: Budgets | None = None,
     standby: StandbyLines | None = None,
     dialogues: type[Dialogue] = Dialogue,
+    phones: type[Phone] = Phone,
+    keys_patience_s: float = KEYS_PATIENCE_S,
 ) -> AsyncIterator[Scene]:
     """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
-    phone, journal = Phone(), MemoryJournal()
+    phone, journal = phones(), MemoryJournal()
     ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = dialogues(build_graph(given or services()), InMemorySaver())
@@ -99,7 +101,7 @@ async def call(
         EnergyDetector(),
         TurnTiming(),
         journal,
-        keys_patience_s=KEYS_PATIENCE_S,
+        keys_patience_s=keys_patience_s,
         budgets=budgets or Budgets(),
         standby=standby or StandbyLines(),
     )
