@@ -473,9 +473,7 @@ class Limits(_Concern):
     calls_of_caller_an_hour: int = Field(
         20, ge=0, description="calls from one number within an hour, after which people take over"
     )
-    calls_at_once: int = Field(
-        0, ge=0, description="calls at once over all workers; further ones go to people"
-    )
+    calls_at_once: int = Field(0, ge=0, description="calls at once, of all workers; others go to people")
     cost_of_call_cents: float = Field(
         0, ge=0, description="what providers may cost in one call, after which people take over"
     )
