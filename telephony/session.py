@@ -272,6 +272,8 @@ class Session:
         if self._floor is None or not self._floor.playback.paused or self._next is not None:
             return
         self._floor.playback.resume()
+        if isinstance(self._floor.trigger, Utterance | Keys):
+            self._wait_at_most(self._floor, LEAST_WAIT_MS)
         if self._floor.sounding:
             self.note(TalkedThrough("noise" if why == "noise" else "listening"))
 

@@ -239,6 +239,32 @@ class ThinksBetweenLines(Dialogue):
             yield reply
 
 
+def test_after_a_cough_that_was_long_to_understand_the_wait_for_the_next_line_is_still_filled() -> None:
+    async def scenario() -> tuple[list[int], list[str]]:
+        now = Stalls()
+        async with call(
+            ears=StallingEar([HOURS, ""], now),
+            voice=ScriptedTts(ms_per_character=5),
+            standby=await standby(),
+            phones=WaitingPhone,
+            dialogues=ThinksBetweenLines,
+        ) as scene:
+            await scene.phone.hears_the_agent_out()
+            await scene.says()
+            await scene.phone.hears_the_agent()
+            await scene.phone.waits(100)
+            now.ear = 0.6
+            await scene.phone.speaks(240)
+            end_of_cough = len(scene.phone.heard)
+            await scene.phone.waits_until(lambda: scene.journal.said()[-1] == "common.anything_else")
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+            return silences_ms(scene.phone.heard[end_of_cough:]), scene.journal.said()
+
+    silences, said = in_call_time(scenario())
+    assert waiting_line(0).key in said
+    assert max(silences) < MOST_SILENCE_MS
+
+
 @pytest.mark.parametrize("where", ["between lines", "within a sentence"])
 def test_a_wait_in_the_middle_of_an_answer_is_filled_like_one_before_it(where: str) -> None:
     async def scenario() -> tuple[list[int], list[str]]:
