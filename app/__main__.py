@@ -93,6 +93,34 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
         raise CannotRun(str(exc)) from exc
 
 
+async def _replay(settings: Settings, options: argparse.Namespace) -> int:
+    from app.replay.command import Output, export_call, replay
+    from app.replay.export import CannotExport
+    from app.replay.script import ScriptInvalid
+
+    if bool(options.export) != bool(options.to) or bool(options.export) == bool(options.paths):
+        raise CannotRun("give transcripts to play, or --export CALL --to FILE")
+    try:
+        if options.export:
+            return await export_call(settings, options.export, options.to)
+        return await replay(settings, options.paths, Output(options.json, options.junit))
+    except (ScriptInvalid, CannotExport) as exc:
+        raise CannotRun(str(exc)) from exc
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="YAML files, or folders of them")
+    parser.add_argument("--json", action="store_true", help="every turn and difference for a machine")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="the result as JUnit XML, for a CI server")
+    parser.add_argument(
+        "--export",
+        metavar="CALL",
+        help="instead: make a transcript of a recorded call (its id in the archive, or a file), "
+        "with personal data replaced",
+    )
+    parser.add_argument("--to", type=Path, metavar="FILE", help="where --export writes")
+
+
 async def _erase(settings: Settings, options: argparse.Namespace) -> int:
     from app.person_desk import erase
 
@@ -237,6 +265,13 @@ COMMANDS = (
         "python -m app evaluate intents tests/understanding/intents/tuning",
         _evaluate,
         _evaluate_arguments,
+    ),
+    Command(
+        "replay",
+        "play transcripts of whole calls through the dialogue and print what differs, turn by turn",
+        "python -m app replay tests/transcripts --junit var/replay.xml",
+        _replay,
+        _replay_arguments,
     ),
     Command(
         "erase",

@@ -12,6 +12,7 @@ from typing import Literal, Self, cast
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.costs import Prices
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
 from memory.limits import Rules
 from memory.sealing import KeyRing
@@ -483,6 +484,10 @@ class Limits(_Concern):
     stt_cents_a_minute: float = Field(0.07, ge=0, description="price of an ear, by the minute of speech")
     tts_cents_a_1000_characters: float = Field(8.0, ge=0, description="price of a voice")
     llm_cents_a_1000_tokens: float = Field(0.06, ge=0, description="price of a language model")
+
+    def prices(self) -> Prices:
+        """What providers cost."""
+        return Prices(self.stt_cents_a_minute, self.tts_cents_a_1000_characters, self.llm_cents_a_1000_tokens)
 
     def rules(self, longest_call_s: float) -> Rules:
         """The same for the line."""

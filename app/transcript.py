@@ -8,7 +8,9 @@ which lines were said by key, and the times.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict, assert_never
+from typing import Literal, assert_never
+
+from typing_extensions import TypedDict  # pydantic asks for this one before 3.12, to read the records again
 
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallId, Outcome, OutcomeName, Transferred
@@ -19,6 +21,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -107,7 +110,7 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
+            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified() | LimitReached():
                 pass
             case TalkedThrough():
                 if self.turns:

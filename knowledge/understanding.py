@@ -53,7 +53,12 @@ _PARTS = re.compile(
     r"|d'autre part)\b)\s*",
     re.IGNORECASE,
 )
-_WEAK_PARTS = re.compile(r"\s*(?:,|\bet\b)\s*", re.IGNORECASE)
+_WEAK_PARTS = re.compile(
+    r"\s*(?:,|\bet\b)\s*"
+    r"|(?<=\w)\s+(?=(?:je voudrais|je souhaite|je souhaiterais|j'aimerais|j'appelle pour)\b)",
+    re.IGNORECASE,
+)
+"""A transcription may leave every comma out: « je suis née le premier avril je voudrais la valeur… »."""
 _KEEPS_ITS_HEAD = re.compile(rf"(?:{_HEADS})$", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r".*\b(?:non,? pardon|euh,? non|non,? attendez|je voulais dire|je veux dire|enfin non|en fait,? non"
@@ -67,6 +72,7 @@ _DENIED = re.compile(
     r"(?:,\s*|\s+(?=juste|plut[oô]t|mais))",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"\bmais\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:pour|au sujet de|à propos de|concernant|à cause de)\b", re.IGNORECASE)
 _SHORTEST = 4
 """Characters of a part worth judging."""
@@ -131,6 +137,8 @@ class Understanding:
             return _sure("other", guess)
         if wants_person(text):
             return _sure("transfer", guess)
+        if _ADVICE.search(plain(text)):
+            return _sure("faq", guess)
         names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
         if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own:
             return Guess("faq", 0.8, guess.intent, 0.3)
@@ -145,6 +153,10 @@ class Understanding:
                 continue
             if first.intent == "goodbye":
                 # « merci, ah si, encore une question »: he stays.
+                first, second = second, first
+                first_said, second_said = second_said, first_said
+            if second.intent == "transfer" and _BUT.search(text):
+                # « j'ai une question, mais je voudrais quelqu'un »: the person comes first.
                 first, second = second, first
                 first_said, second_said = second_said, first_said
             if best is None or weaker > best[0]:
@@ -173,6 +185,12 @@ _HIS = re.compile(
     r"|argent|rembours\w+|placements?|accidents?|expert|rachat|retrait|virement|degats?|vol|voiture|toit\w*|cheque"
     r"|indemn\w+|beneficiaires?|capital|declaration|prelevements?|releve)\b|\bj (?:ai|avais|attends)\b"
 )
+_ADVICE = re.compile(
+    r"\b(?:vous|tu) (?:me |nous )?(?:conseillez|recommandez|conseilles|suggerez)\b"
+    r"|\b(?:que|quoi) (?:me |nous )?(?:conseillez|recommandez|suggerez)\b"
+    r"|\b(?:je|on) (?:devrais|devrait|ferais (?:bien|mieux) de) (?:\w+ )?(?:investir|placer|miser|retirer)\b"
+)
+"""Whose advice is asked is no matter of his contract, whatever it names: that question has no answer here."""
 _HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
 """What a question in general is taken for when it names things that callers have."""
 

@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 FEW_WORDS = 6
 """« et celui de mars, alors »: a longer sentence says by itself what it is about."""
 
+YES_NO_KEYS = frozenset({"1", "2"})
+
+LEAST_OF_A_QUESTION = 5
+"""Words; « vous êtes là ? » asks for nothing."""
+
 SURE = 0.5
 """Confidence above which a guess is acted upon."""
 
@@ -93,7 +98,7 @@ class Classify:
         state = {**state, **reopened}
         sorted_to = await self._sort(state, caller)
         update: CallUpdate = {**reopened, "act": shown.value if shown else "", **sorted_to}
-        if update["goto"] == "repair" and await self._can_be_answered(caller):
+        if update["goto"] == "repair" and (_asks(caller) or await self._can_be_answered(caller)):
             update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
 
@@ -117,6 +122,10 @@ class Classify:
             return {"goto": "transfer", "transfer_reason": "asked"}
         if refuses_recording(caller.text):
             return {"goto": "greet"}
+        if awaiting and awaiting["by"] == "greet":  # whether to go on where the last call broke off
+            if self._says_yes_or_no(caller):
+                return {"goto": "greet"}
+            awaiting = None
         answers = awaiting is not None and self._is_answer(awaiting, caller)
         if awaiting and answers and awaiting["form"] != "open":
             return self._back_to(awaiting, caller)
@@ -139,6 +148,16 @@ class Classify:
             return self._to(followed, caller)
         return {"goto": "repair"}
 
+    def _says_yes_or_no(self, caller: Caller) -> bool:
+        """Whether it is that and no request, nor a farewell: « oui, un conseiller » is one."""
+        if caller.keyed:
+            return caller.text in YES_NO_KEYS
+        if len(caller.text.split()) > FEW_WORDS or spoken.yes_no(caller.text) is None:
+            return False
+        guess = self.classifier.classify(caller.text)
+        asks = self._node(guess) not in (None, "goodbye") and guess.confidence >= SURE_ENOUGH_TO_CHANGE
+        return not asks and not takes_leave(caller.text)
+
     def _follows_up(self, state: CallState, caller: Caller, at_most: int = FEW_WORDS) -> str | None:
         """The personal skill that spoke last, when a few words point at something it spoke of.
 
@@ -148,8 +167,10 @@ class Classify:
         open_ended = awaiting is None or awaiting["what"] == "more"
         if topic not in self.personal or not open_ended or caller.keyed or takes_leave(caller.text):
             return None
-        if len(caller.text.split()) > at_most or spoken.yes_no(caller.text) is not None:
+        if len(caller.text.split()) > at_most:
             return None
+        if spoken.yes_no(caller.text) is not None and not choices.means_other(caller.text):
+            return None  # « non pas celui-là, l'autre » is no answer to "autre chose ?"
         said = " ".join(str(one.text) for one in state.get("messages", []) if one.name == topic)
         points = choices.refers(caller.text) or choices.shares_name(caller.text, said)
         more = Awaiting(by=topic, what="more", form="open")
@@ -201,3 +222,9 @@ class Classify:
         if node == "transfer":
             return {"goto": node, "transfer_reason": "asked"}
         return {"goto": node}
+
+
+def _asks(caller: Caller) -> bool:
+    """Whether a question was put that no intent claims: who knows no answer says so, and offers a person."""
+    said = caller.text.strip()
+    return not caller.keyed and said.endswith("?") and len(said.split()) >= LEAST_OF_A_QUESTION

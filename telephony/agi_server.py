@@ -35,7 +35,7 @@ people were not reached.
 with ``__``, so that the adviser's channel inherits them: ``VOICEBOT_QUEUE`` (the desk),
 ``VOICEBOT_EXTENSION`` (when the settings name one for the desk), ``VOICEBOT_REASON`` (``asked``,
 ``not_understood``, ``not_identified``, ``adviser_needed``, ``unavailable``, ``unknown``, ``technical``,
-``operator``),
+``operator``, ``too_long``, ``limit``),
 ``VOICEBOT_SUMMARY`` (one line, French), ``VOICEBOT_CUSTOMER`` (8 digits; empty unless identity was proven in
 this call). How they are rung is :class:`telephony.handover.HandoverPlan`:
 

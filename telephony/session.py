@@ -37,7 +37,7 @@ dialogue end there: the caller is told, and handed to people.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -75,6 +75,7 @@ from telephony.journal import (
 from telephony.line import Digit, Line, LineClosed, LineEvent
 from telephony.standby import StandbyLines, waiting_line
 from telephony.turn import SENTENCE_PAUSE_MS, Budgets, Parts, Turn
+from telephony.turned_away import Parting
 
 KEYS_PATIENCE_S = 2.5
 """Pause after a key that ends a keyed number without ``#``: people look down at the keypad and up again. With
@@ -149,7 +150,9 @@ class Session:
         budgets: Budgets | None = None,
         standby: StandbyLines | None = None,
         today: Callable[[], date] = date.today,
+        parting: Callable[[], Awaitable[Parting | None]] | None = None,
     ) -> None:
+        """``parting`` is asked at each turn of the caller; see :class:`telephony.turn.Parts`."""
         self._call = call
         self._line = line
         self._dialogue = dialogue
@@ -159,7 +162,9 @@ class Session:
         self._keys_patience_s = keys_patience_s
         self._budgets = budgets or Budgets()
         self._standby = standby or StandbyLines()
-        self._parts = Parts(call.id, dialogue, ears, voice, self._standby, self._budgets, clock)
+        self._parts = Parts(
+            call.id, dialogue, ears, voice, self._standby, self._budgets, clock, parting or _goes_on
+        )
         self._tasks = asyncio.TaskGroup()
         self._inbox: asyncio.Queue[_Happening] = asyncio.Queue()
         self._floor: Turn | None = None
@@ -547,6 +552,10 @@ class Session:
     def note(self, event: CallEvent) -> None:
         """See :class:`telephony.turn.Watcher`."""
         self._journal.note(self._call.id, event)
+
+
+async def _goes_on() -> None:
+    """Nothing ends the call but the dialogue."""
 
 
 def joined(earlier: Utterance, later: Utterance) -> Utterance:

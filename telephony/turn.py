@@ -16,7 +16,7 @@ here are the last resort, so that a caller never waits for something that does n
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,12 +29,22 @@ from audio.speakable import speakable
 from audio.stt import SpeechToText, SttFailed
 from audio.tts import Pace, TextToSpeech, TtsFailed, sentences
 from graph.dialogue import Dialogue
-from graph.heard import Heard, Words
+from graph.heard import Heard, Keys, Quiet, Words
 from graph.reply import HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
+from graph.safekeeping import StateAway
 from prompts import Line, load
 from telephony.call import TECHNICAL, CallId, HungUp, Outcome, Transferred
-from telephony.journal import CallEvent, NodePassed, StageFailed, TurnHeard, TurnSaid, TurnTimes
-from telephony.standby import StandbyLines, technical_line
+from telephony.journal import (
+    CallEvent,
+    LimitReached,
+    NodePassed,
+    StageFailed,
+    TurnHeard,
+    TurnSaid,
+    TurnTimes,
+)
+from telephony.standby import StandbyLines, lost_line, technical_line
+from telephony.turned_away import Parting
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +94,9 @@ class Parts:
     budgets: Budgets
     clock: Callable[[], float]
     """Seconds."""
+    parting: Callable[[], Awaitable[Parting | None]]
+    """Asked when the caller has had his say: what the agent says instead of an answer, if the call is to end
+    here; None: it goes on."""
 
 
 class Stage(StrEnum):
@@ -305,16 +318,22 @@ class Turn:
 
     async def _converse(self, heard: Heard, waiting: "asyncio.Queue[Say | None]") -> None:
         parts = self._parts
-        replies = parts.dialogue.turn(
-            parts.call_id, heard, self._cut, confirmed=self._confirmed, instead=self._instead
-        )
         try:
+            if isinstance(heard, Words | Keys | Quiet) and await self._part(waiting):
+                return
+            replies = parts.dialogue.turn(
+                parts.call_id, heard, self._cut, confirmed=self._confirmed, instead=self._instead
+            )
             async with asyncio.timeout(None) as limit, aclosing(replies):
                 self._limit = limit
                 self._put_off_limit()
                 async for reply in replies:
                     self._put_off_limit()
                     self._take(reply, waiting)
+        except StateAway as exc:
+            self._note(StageFailed("dialogue", exc))
+            self.outcome = _handed_over("lost_summary")
+            self._say_line(lost_line(), waiting)
         except Exception as exc:  # whatever broke, the caller is told and handed over
             # The journal tells type and place; message and traceback may hold the caller's words.
             log.debug("dialogue.failed", exc_info=True, extra={"call_id": parts.call_id})
@@ -322,6 +341,17 @@ class Turn:
             self._give_up(waiting)
         finally:
             self._limit = None
+
+    async def _part(self, waiting: "asyncio.Queue[Say | None]") -> bool:
+        """Say the last words, if there are to be any; whether that was so."""
+        parting = await self._parts.parting()
+        if parting is None:
+            return False
+        self.outcome = parting.outcome
+        self._note(LimitReached(parting.over))
+        for line in parting.lines:
+            self._say_line(line, waiting)
+        return True
 
     def _put_off_limit(self) -> None:
         """The next line is due within the budget; not before the turn is certain: it may wait for that."""
@@ -468,6 +498,6 @@ def _quiet(ms: int) -> bytes:
     return bytes(ms * BYTES_PER_MS)
 
 
-def _handed_over() -> Transferred:
-    summary = load("common").say("technical_summary").text
+def _handed_over(summary_key: str = "technical_summary") -> Transferred:
+    summary = load("common").say(summary_key).text
     return Transferred(TECHNICAL_QUEUE, TECHNICAL, summary)

@@ -11,6 +11,7 @@ from app.metrics import SPEECH_BUCKETS_S, Metrics
 from app.monitor import Monitor
 from graph.heard import Words
 from memory.breaker import Breakers, Fault, FaultKind
+from memory.limits import Over
 from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
@@ -18,6 +19,7 @@ from telephony.journal import (
     CallEnded,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     StageFailed,
@@ -283,3 +285,11 @@ def test_every_metric_is_in_the_operations_chapter() -> None:
     names = {name for name, kind in told if not name.endswith("_created")}
     assert len(names) > 20
     assert [name for name in sorted(names) if f"`{name}`" not in readme and f"`{name}{{" not in readme] == []
+
+
+@pytest.mark.parametrize("which", list(Over))
+def test_limits_are_counted_by_which_and_from_zero(which: Over) -> None:
+    metrics = Metrics()
+    assert metrics.value("voicebot_limits_reached_total", which=which) == 0
+    metrics.note(CALL, LimitReached(which))
+    assert metrics.value("voicebot_limits_reached_total", which=which) == 1

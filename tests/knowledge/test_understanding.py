@@ -75,3 +75,22 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     guess = HEARD.classify(text)
     assert guess.intent in HEARD.intents
     assert guess.then is None or guess.then.intent in HEARD.intents
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "vous me conseillez de placer mon argent en actions ou en fonds euros ?",
+        "est-ce que je devrais retirer mon épargne maintenant",
+        "que me recommandez-vous pour mon contrat",
+    ],
+)
+def test_whose_advice_is_asked_is_not_asking_for_his_file(said: str) -> None:
+    assert HEARD.classify(said).intent == "faq"
+
+
+def test_who_he_is_and_what_he_wants_are_parted_without_a_comma() -> None:
+    guess = HEARD.classify(
+        "bonjour je suis madame Moreau numéro client 10 07 88 21 je voudrais la valeur de mon assurance vie"
+    )
+    assert {guess.intent, guess.then.intent if guess.then else ""} == {"authentication", "contract_inquiry"}
