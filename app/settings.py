@@ -143,7 +143,10 @@ class Hearing(_Concern):
     model_config = SettingsConfigDict(env_prefix="STT_")
 
     budget_ms: int = Field(
-        3500, ge=200, description="longest wait for a transcript from all ears; then the caller gets people"
+        2300,
+        ge=200,
+        description="longest wait for a transcript from all ears; then the caller gets people. Keep it below "
+        "TURN_TRANSCRIPTION_BUDGET_MS, which ends the wait without telling whose fault it was",
     )
     hedge_ms: int = Field(
         900, ge=50, description="an ear that takes longer gets company: the next one hears the same words"

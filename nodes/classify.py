@@ -93,12 +93,22 @@ class Classify:
         if caller is None:
             return {"goto": "repair"}
         shown = None if caller.keyed else act(caller.text)
+        reopened = self._reopened(state, caller)
         if shown is not None and shown in self.care:
-            return {"goto": self.care[shown], "act": shown.value, "silences": 0}
-        update: CallUpdate = {"act": shown.value if shown else "", **await self._sort(state, caller)}
+            return {**reopened, "goto": self.care[shown], "act": shown.value, "silences": 0}
+        state = {**state, **reopened}
+        sorted_to = await self._sort(state, caller)
+        update: CallUpdate = {**reopened, "act": shown.value if shown else "", **sorted_to}
         if update["goto"] == "repair" and (_asks(caller) or await self._can_be_answered(caller)):
             update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
+
+    def _reopened(self, state: CallState, caller: Caller) -> CallUpdate:
+        """Who was silent, and offered people, may answer that offer, or after all the question before it."""
+        awaiting, aside = state.get("awaiting"), state.get("set_aside")
+        if aside is None or (awaiting is not None and self._is_answer(awaiting, caller)):
+            return {"set_aside": None}
+        return {"set_aside": None, "awaiting": aside}
 
     async def _can_be_answered(self, caller: Caller) -> bool:
         """Whether words that no intent claims for sure are close to a question of the knowledge base."""

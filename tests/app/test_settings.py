@@ -190,6 +190,16 @@ def test_the_pause_that_ends_a_turn_leaves_numbers_and_dates_their_patience(tmp_
     assert timing.threshold == 0.6
 
 
+def test_ears_and_voices_give_up_before_the_turn_does_so_that_their_breakers_learn_of_it(
+    tmp_path: Path,
+) -> None:
+    settings = configuration.read(tmp_path / "no.env")
+    turns = settings.turn_taking.budgets()
+    assert settings.hearing.budget_ms < turns.transcription_ms
+    assert 2 * settings.voices.first_audio_ms < turns.voice_ms, "two clouds, and the local voice still speaks"
+    assert settings.insurance.api_timeout_ms < turns.dialogue_ms
+
+
 def test_every_setting_is_documented_once_with_a_reason() -> None:
     rows = configuration.documented()
     names = [name for name, _, _ in rows]
