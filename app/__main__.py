@@ -22,6 +22,9 @@ class CannotRun(Exception):
     """A command's own files or parts cannot be used; the message says which and why."""
 
 
+MOST_WORKERS = 64
+"""Their ports follow each other, and must not run into the next service's."""
+
 Run = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
@@ -36,10 +39,26 @@ class Command:
     arguments: Callable[[argparse.ArgumentParser], None] | None = None
 
 
-async def _serve(settings: Settings, _: argparse.Namespace) -> int:
-    from app.serving import serve
+async def _serve(settings: Settings, options: argparse.Namespace) -> int:
+    from app.serving import serve, serve_as_worker, serve_with_workers
 
+    if options.worker:
+        return await serve_as_worker(settings)
+    if options.workers > 1:
+        return await serve_with_workers(settings, options.workers, options.env_file)
     return await serve(settings)
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        choices=range(1, MOST_WORKERS + 1),
+        metavar="N",
+        help="processes on this machine, about one per core; more than one need a Redis (%(default)s)",
+    )
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)  # how they are started
 
 
 async def _call(settings: Settings, options: argparse.Namespace) -> int:
@@ -231,7 +250,13 @@ def _voices_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS = (
-    Command("serve", "answer the phone until stopped", "python -m app serve", _serve),
+    Command(
+        "serve",
+        "answer the phone until stopped",
+        "REDIS_HOST=localhost python -m app serve --workers 4",
+        _serve,
+        _serve_arguments,
+    ),
     Command(
         "call",
         "one complete phone call with a scripted caller, live on the terminal; saves sound, text and picture",

@@ -139,6 +139,11 @@ class Metrics:
         for stage in STAGES:
             self._stages.labels(stage)
         self._tts = histogram("tts_latency", "From the first sentence to its first sound.")
+        self._ear = histogram("ear_latency", "What a transcription took by itself, felt or not.")
+        self._prepared = histogram(
+            "prepared",
+            "For how long an answer was being prepared before the turn was over: waited so much less.",
+        )
         provider = ("stage", "provider")
         self._answers = Histogram(
             "voicebot_provider_latency_seconds",
@@ -266,6 +271,8 @@ class Metrics:
     def _observe(self, times: TurnTimes) -> None:
         self._stt.observe(times.transcription_ms / 1000)
         self._tts.observe(times.voice_ms / 1000)
+        self._ear.observe(times.ear_ms / 1000)
+        self._prepared.observe(times.prepared_ms / 1000)
         self._heard_silence.observe(times.heard_silence_ms / 1000)
         self._framework.observe(times.framework_ms / 1000)
         self._stages.labels("endpointing").observe(times.endpointing_ms / 1000)

@@ -218,7 +218,8 @@ async def open_faculties(settings: Settings) -> AsyncIterator[Faculties]:
     """The classifier, trained, and the search over the knowledge base."""
     async with AsyncExitStack() as stack:
         knowledge = await _knowledge(settings, stack)
-        local = await asyncio.to_thread(LocalIntentClassifier.train)
+        learnt = settings.application.data_folder / "intents.npz"
+        local = await asyncio.to_thread(LocalIntentClassifier.train, kept_in=learnt)
         yield Faculties(Understanding(local), knowledge)
 
 
@@ -274,7 +275,7 @@ async def open_mind(
         faculties = await stack.enter_async_context(open_faculties(settings))
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
-        key = _identity_key(settings)
+        key = identity_key(settings)
         counters = _counters(redis)
         call_backs = settings.application.data_folder / CALL_BACKS
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
@@ -333,13 +334,15 @@ async def open_agent(
     tick_ms: float = 20.0,
     now: Callable[[], datetime] = this_moment,
     tell: Tell = nobody,
+    *,
+    shares_agi_port: bool = False,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
     life, ``now`` decides whether people are there (both for tests and replays). ``tell`` is told what
-    providers of speech and language do. Raises what the parts raise when they cannot be set up, and OSError
-    when a port is taken.
+    providers of speech and language do. ``shares_agi_port``: other workers listen on it as well. Raises what
+    the parts raise when they cannot be set up, and OSError when a port is taken.
     """
     async with AsyncExitStack() as stack:
         providers = Providers.watched_by(tell)
@@ -403,6 +406,7 @@ async def open_agent(
             audio_address,
             plan=plan,
             takes_calls=mind.takes_calls,
+            shares_port=shares_agi_port,
         )
         await agi.start()
         stack.push_async_callback(agi.close)
@@ -499,7 +503,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     async with AsyncExitStack() as stack:
         redis = await _redis(settings, stack)
         calls, _ = await _checkpoints(settings, redis, stack)
-        key = _identity_key(settings)
+        key = identity_key(settings)
         counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
         yield Stores(
             archive=archive_of(settings),
@@ -752,8 +756,11 @@ def _embeddings(settings: Settings) -> Embeddings | None:
         return None
 
 
-def _identity_key(settings: Settings) -> bytes:
-    """The configured key, or one that is made at the first start and kept for the next."""
+def identity_key(settings: Settings) -> bytes:
+    """The configured key, or one that is made at the first start and kept for the next.
+
+    Raises :class:`app.settings.SettingsInvalid`.
+    """
     configured = settings.insurance.identity_key.get_secret_value().encode()
     if configured:
         if len(configured) < MIN_KEY_BYTES:

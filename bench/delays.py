@@ -112,11 +112,13 @@ class ThinkingDialogue:
         heard: Heard,
         cut: Mapping[str, str] | None = None,
         confirmed: asyncio.Event | None = None,
+        *,
+        instead: bool = False,
     ) -> AsyncGenerator[Reply, None]:
         """See :meth:`graph.dialogue.Dialogue.turn`: each line comes when its first sentence is worded."""
         slow = isinstance(heard, Words) and any(text in heard.text for text in self._slow)
         wait_ms = self._delays.first_word_ms if slow else 0.0
-        async with aclosing(self._dialogue.turn(call_id, heard, cut, confirmed)) as replies:
+        async with aclosing(self._dialogue.turn(call_id, heard, cut, confirmed, instead=instead)) as replies:
             async for reply in replies:
                 if slow and isinstance(reply, Say):
                     wait_ms += len(sentences(reply.text)[0].split()) * self._delays.word_ms

@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError
 
 from graph.expiry import expiring
@@ -114,6 +114,11 @@ async def _redis_saver(
     if serde is not None:
         raise CheckpointsUnavailable(
             "langgraph-checkpoint-redis cannot encrypt; set CHECKPOINTS_REDIS=core to keep calls under a key"
+        )
+    if isinstance(client, RedisCluster):
+        raise CheckpointsUnavailable(
+            "langgraph-checkpoint-redis does not run on a cluster: its indexes cannot be made there. Set "
+            "CHECKPOINTS_REDIS=core, whose calls lie on all nodes."
         )
     if lacking := await missing(client):
         raise CheckpointsUnavailable(

@@ -144,6 +144,8 @@ class CallState(TurnInput, total=False):
 
     # what is open
     awaiting: Awaiting | None
+    set_aside: Awaiting | None
+    """The question that was open when people were offered to who did not answer; he may answer it yet."""
     goto: str
     """The node that takes over in this turn; empty: the turn is over."""
 

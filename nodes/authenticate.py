@@ -329,14 +329,9 @@ class Authenticate:
         if caller.keyed:
             keyed = spoken.keyed_reference(caller.text)
             return keyed.value if keyed else None
-        said = spoken.any_reference(_parted(caller.text, self.today())[0])
-        if said is None or (said.kind is spoken.ReferenceKind.CLAIM and self._is_to_come(said.value)):
-            return None
-        return said.value
-
-    def _is_to_come(self, claim: str) -> bool:
-        """A claim of a coming year: digits that were meant otherwise (``SIN-2045-173615``)."""
-        return int(claim[4:8]) > self.today().year
+        today = self.today()
+        said = spoken.any_reference(_parted(caller.text, today)[0], today.year)
+        return said.value if said else None
 
     def _born(self, caller: Caller) -> date | None:
         """The birth date in the caller's words; keys are read as one only where one is asked for."""

@@ -6,13 +6,14 @@ leads away from it; everything else goes back to whoever asked, who can say that
 After "anything else?" it is the other way round: "non, un conseiller" is first of all a request.
 
 Two requests in one sentence are both kept: the first takes the turn, the second waits in ``queued`` until
-it is served. What the local classifier is unsure of goes to a language model, where there is one: masked,
-within a budget, and only to choose an intent; late, away or wrong, the local guess stands.
+it is served. What the local classifier is unsure of, and a sentence of several parts of which it is not sure
+of each, goes to a language model, where there is one: masked, within a budget, and only to choose an intent;
+late, away or wrong, the local guess stands.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -92,12 +93,22 @@ class Classify:
         if caller is None:
             return {"goto": "repair"}
         shown = None if caller.keyed else act(caller.text)
+        reopened = self._reopened(state, caller)
         if shown is not None and shown in self.care:
-            return {"goto": self.care[shown], "act": shown.value, "silences": 0}
-        update: CallUpdate = {"act": shown.value if shown else "", **await self._sort(state, caller)}
+            return {**reopened, "goto": self.care[shown], "act": shown.value, "silences": 0}
+        state = {**state, **reopened}
+        sorted_to = await self._sort(state, caller)
+        update: CallUpdate = {**reopened, "act": shown.value if shown else "", **sorted_to}
         if update["goto"] == "repair" and (_asks(caller) or await self._can_be_answered(caller)):
             update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
+
+    def _reopened(self, state: CallState, caller: Caller) -> CallUpdate:
+        """Who was silent, and offered people, may answer that offer, or after all the question before it."""
+        awaiting, aside = state.get("awaiting"), state.get("set_aside")
+        if aside is None or (awaiting is not None and self._is_answer(awaiting, caller)):
+            return {"set_aside": None}
+        return {"set_aside": None, "awaiting": aside}
 
     async def _can_be_answered(self, caller: Caller) -> bool:
         """Whether words that no intent claims for sure are close to a question of the knowledge base."""
@@ -128,7 +139,7 @@ class Classify:
         if awaiting and awaiting["form"] != "open":
             changed = self._node(guess) is not None and guess.confidence >= SURE_ENOUGH_TO_CHANGE
             return self._both(state, guess, caller) if changed else self._back_to(awaiting, caller)
-        if caller.text and not caller.keyed and guess.confidence < SURE:
+        if caller.text and not caller.keyed and (guess.confidence < SURE or guess.several):
             guess = await self._second_opinion(caller.text, guess)
         if self._node(guess) is not None and guess.confidence >= SURE:
             return self._both(state, guess, caller)
@@ -184,8 +195,11 @@ class Classify:
         except LlmFailed as exc:
             log.info("classify.model_failed %s", exc)
             return guess
+        if chosen.first == guess.intent and chosen.second is None:
+            return guess if guess.confidence >= BELIEVED else replace(guess, confidence=BELIEVED)
         then = Guess(chosen.second, BELIEVED, guess.intent, 0.0, said=text) if chosen.second else None
-        return Guess(chosen.first, BELIEVED, guess.intent, 0.0, guess.act, text, then)
+        kept = guess.act if chosen.first == guess.intent else None
+        return Guess(chosen.first, BELIEVED, guess.intent, 0.0, kept, text, then)
 
     def _both(self, state: CallState, guess: Guess, caller: Caller) -> CallUpdate:
         """The first request takes the turn; the second waits, when it is one that can."""

@@ -143,8 +143,13 @@ class Turn:
         expecting: Expecting,
         manner: Manner,
         at_ms: int,
+        *,
+        instead: bool = False,
     ) -> None:
-        """``at_ms`` is where on the call's audio clock a trigger that is no speech lies."""
+        """``at_ms`` is where on the call's audio clock a trigger that is no speech lies.
+
+        ``instead``: the caller had not finished when his last turn was confirmed; this one holds all he said.
+        """
         self.playback = Playback()
         self.trigger = trigger
         self.heard: Heard | None = None if isinstance(trigger, Utterance) else trigger
@@ -161,7 +166,9 @@ class Turn:
         self.held_at = 0.0
         self._parts = parts
         self._watcher = watcher
-        self._expecting = expecting
+        self.expecting = expecting
+        """What he was asked for."""
+        self._instead = instead
         self._at_ms = at_ms
         self._failed = False
         self._confirmed = asyncio.Event()
@@ -202,8 +209,7 @@ class Turn:
         for event in self._notes:
             self._watcher.note(event)
         self._notes.clear()
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(self._deadline())
+        self._put_off_limit()
 
     async def cancel(self) -> None:
         """Stop at once and wait until nothing is left of it."""
@@ -227,11 +233,6 @@ class Turn:
     def sounding(self) -> bool:
         """The caller has heard something of the answer."""
         return bool(self._first_frame_at)
-
-    @property
-    def has_sound(self) -> bool:
-        """There is something to be heard, as soon as the line takes it."""
-        return bool(self._first_sound_at)
 
     @property
     def stage(self) -> Stage:
@@ -298,7 +299,7 @@ class Turn:
         utterance = self.trigger
         try:
             async with asyncio.timeout(self._parts.budgets.transcription_ms / 1000):
-                transcript = await self._parts.ears.transcribe(utterance, self._expecting)
+                transcript = await self._parts.ears.transcribe(utterance, self.expecting)
         except (SttFailed, TimeoutError) as exc:
             self._failed = True
             self._note(StageFailed("stt", exc))
@@ -320,8 +321,11 @@ class Turn:
         try:
             if isinstance(heard, Words | Keys | Quiet) and await self._part(waiting):
                 return
-            replies = parts.dialogue.turn(parts.call_id, heard, self._cut, confirmed=self._confirmed)
-            async with aclosing(replies), asyncio.timeout(None) as self._limit:
+            replies = parts.dialogue.turn(
+                parts.call_id, heard, self._cut, confirmed=self._confirmed, instead=self._instead
+            )
+            async with asyncio.timeout(None) as limit, aclosing(replies):
+                self._limit = limit
                 self._put_off_limit()
                 async for reply in replies:
                     self._put_off_limit()
@@ -335,6 +339,8 @@ class Turn:
             log.debug("dialogue.failed", exc_info=True, extra={"call_id": parts.call_id})
             self._note(StageFailed("dialogue", exc))
             self._give_up(waiting)
+        finally:
+            self._limit = None
 
     async def _part(self, waiting: "asyncio.Queue[Say | None]") -> bool:
         """Say the last words, if there are to be any; whether that was so."""
@@ -349,8 +355,9 @@ class Turn:
 
     def _put_off_limit(self) -> None:
         """The next line is due within the budget; not before the turn is certain: it may wait for that."""
-        if self._limit is not None and self._confirmed.is_set():
-            self._limit.reschedule(self._deadline())
+        limit = self._limit
+        if limit is not None and not limit.expired() and self._confirmed.is_set():
+            limit.reschedule(self._deadline())
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._parts.budgets.dialogue_ms / 1000

@@ -89,6 +89,8 @@ async def call(
     budgets: Budgets | None = None,
     standby: StandbyLines | None = None,
     dialogues: type[Dialogue] = Dialogue,
+    phones: type[Phone] = Phone,
+    keys_patience_s: float = KEYS_PATIENCE_S,
     saver: BaseCheckpointSaver[Any] | None = None,
     who: Call = CALL,
     at: Callable[[FrontDesk], FrontDesk] = lambda desk: desk,
@@ -98,7 +100,7 @@ async def call(
 
     ``at`` changes the desk that takes it, ``line`` is what it is taken on.
     """
-    phone, journal = Phone(kind=line), MemoryJournal()
+    phone, journal = phones(kind=line), MemoryJournal()
     ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
     dialogue = dialogues(build_graph(given or services()), saver or InMemorySaver())
@@ -109,7 +111,7 @@ async def call(
         EnergyDetector(),
         TurnTiming(),
         journal,
-        keys_patience_s=KEYS_PATIENCE_S,
+        keys_patience_s=keys_patience_s,
         budgets=budgets or Budgets(),
         standby=standby or StandbyLines(),
     )
