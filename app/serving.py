@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from app.logs import LogJournal, configure
 from app.service import Running, running
 from app.settings import Settings
+from app.settling import settle
 from telephony.agi_server import AgiServer
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ async def serve(settings: Settings) -> int:
     configure(settings.logging.level)
     with _stop_signals() as signals:
         async with running(settings, (LogJournal(),)) as service:
+            settle()
             print(welcome(service, generated_key=not settings.application.api_key.get_secret_value()))  # noqa: T201
             await signals.get()
             await drain(service.agent.agi, signals, settings.application.drain_timeout_s)
