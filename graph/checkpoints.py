@@ -18,12 +18,10 @@ from typing import Any, Literal
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.redis.ashallow import AsyncShallowRedisSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from redisvl.exceptions import RedisVLError
 
 from graph.redis_core_saver import RedisCoreSaver
 from graph.safekeeping import ASKED_AGAIN_S, Safekeeping
@@ -31,7 +29,7 @@ from memory.redis_connection import missing
 
 RedisForm = Literal["library", "core"]
 
-AWAY = (RedisError, RedisVLError, OSError)
+AWAY: tuple[type[Exception], ...] = (RedisError, OSError)
 """What a Redis that is away makes of a read or a write."""
 
 IN_MEMORY = ":memory:"
@@ -90,13 +88,13 @@ async def open_redis_checkpoints(
     :class:`CheckpointsUnavailable`, which names what the server lacks.
     """
     try:
-        store = await _redis_saver(client, form, ttl_s, serde)
+        store, faults = await _redis_saver(client, form, ttl_s, serde)
     except AWAY as exc:
         raise CheckpointsUnavailable(
             f"Redis does not answer ({type(exc).__name__}): is it running, and are REDIS_URL and "
             "REDIS_PASSWORD right?"
         ) from exc
-    kept = Safekeeping(store, AWAY, asked_again_s)
+    kept = Safekeeping(store, faults, asked_again_s)
     try:
         yield kept
     finally:
@@ -105,10 +103,11 @@ async def open_redis_checkpoints(
 
 async def _redis_saver(
     client: Redis, form: RedisForm, ttl_s: int, serde: SerializerProtocol | None
-) -> BaseCheckpointSaver[Any]:
+) -> tuple[BaseCheckpointSaver[Any], tuple[type[Exception], ...]]:
+    """The saver, and what it raises when Redis is away."""
     if form == "core":
         await client.ping()
-        return RedisCoreSaver(client, ttl_s=ttl_s, serde=serde)
+        return RedisCoreSaver(client, ttl_s=ttl_s, serde=serde), AWAY
     if serde is not None:
         raise CheckpointsUnavailable(
             "langgraph-checkpoint-redis cannot encrypt; set CHECKPOINTS_REDIS=core to keep calls under a key"
@@ -119,9 +118,16 @@ async def _redis_saver(
             "redis.io's own Redis 8 or Redis Stack (Debian's redis packages have neither), or set "
             "CHECKPOINTS_REDIS=core, which any Redis or Valkey can serve."
         )
+    # Half a second of imports, for those who use it.
+    from langgraph.checkpoint.redis.ashallow import AsyncShallowRedisSaver
+    from redisvl.exceptions import RedisVLError
+
     saver = AsyncShallowRedisSaver(redis_client=client, ttl={"default_ttl": ttl_s / 60})
-    await saver.asetup()
-    return saver
+    try:
+        await saver.asetup()
+    except RedisVLError as exc:
+        raise RedisError("the index cannot be made") from exc
+    return saver, (*AWAY, RedisVLError)
 
 
 def _unavailable(path: str) -> CheckpointsUnavailable:

@@ -57,6 +57,7 @@ def belongings(agent: Agent) -> Belongings:
             path
             for folder in (parts.settings.application.data_folder, Path(tempfile.gettempdir()))
             for path in folder.rglob("*")
+            if "archive" not in path.parts  # transcripts, which stay for their days
         ),
     )
 
