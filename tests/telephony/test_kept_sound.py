@@ -30,67 +30,79 @@ class ForgettingEars(ScriptedStt):
         return transcript
 
 
+class Kept:
+    """What a call holds, of what was not there before it."""
+
+    def __init__(self) -> None:
+        self._before = gc.get_objects()  # held, so that no identity is given twice
+        self._known = {id(one) for one in self._before}
+
+    def _new(self) -> list[object]:
+        return [one for one in gc.get_objects() if id(one) not in self._known]
+
+    def turns(self) -> int:
+        return sum(type(one) is Turn for one in self._new())
+
+    def said_bytes(self) -> int:
+        """Of callers' utterances, wherever they are held."""
+        return sum(len(one.pcm) for one in self._new() if type(one) is Utterance)
+
+    def sound_bytes(self) -> int:
+        """Of those and of the agent's sentences."""
+        return self.said_bytes() + sum(len(one.sound) for one in self._new() if type(one) is _Sentence)
+
+
 @asynccontextmanager
-async def talk(*said: str) -> AsyncIterator[Scene]:
+async def talk(*said: str) -> AsyncIterator[tuple[Scene, Kept]]:
     """A call after its greeting, without a garbage collector."""
     gc.collect()
     gc.disable()
+    kept = Kept()
     try:
         async with call(ears=ForgettingEars(said)) as scene:
             await scene.phone.hears_the_agent_out()
-            yield scene
+            yield scene, kept
     finally:
         gc.enable()
 
 
-def turns() -> int:
-    return sum(isinstance(one, Turn) for one in gc.get_objects())
-
-
-def sound_bytes() -> int:
-    """Of callers' utterances and the agent's sentences, wherever they are held."""
-    everything = gc.get_objects()
-    said = sum(len(one.pcm) for one in everything if isinstance(one, Utterance))
-    return said + sum(len(one.sound) for one in everything if isinstance(one, _Sentence))
-
-
 async def test_of_turns_that_are_over_no_sound_is_kept_and_nothing_else_of_theirs() -> None:
-    async with talk(HOURS, HOURS, HOURS) as scene:
+    async with talk(HOURS, HOURS, HOURS) as (scene, kept):
         for _ in range(3):
             await scene.says()
             await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
             await scene.phone.waits(100)
-            assert (turns(), sound_bytes()) == (0, 0)
+            assert (kept.turns(), kept.sound_bytes()) == (0, 0)
 
 
 async def test_of_an_interrupted_turn_no_sound_is_kept_when_its_answer_is_heard() -> None:
-    async with talk(HOURS, HOURS) as scene:
+    async with talk(HOURS, HOURS) as (scene, kept):
         await scene.says()
         await scene.phone.waits(400)
         await scene.says(900)
         await scene.phone.hears_the_agent()
-        assert turns() == 1
-        assert sum(isinstance(one, Utterance) and bool(one.pcm) for one in gc.get_objects()) == 0
+        assert kept.turns() == 1
+        assert kept.said_bytes() == 0
 
 
 @pytest.mark.parametrize("backchannel", ["d'accord", ""])
 async def test_of_what_was_talked_through_a_second_of_sound_is_kept_at_most(backchannel: str) -> None:
-    async with talk(HOURS, backchannel) as scene:
+    async with talk(HOURS, backchannel) as (scene, kept):
         await scene.says()
         await scene.phone.speaks(200)
         await scene.phone.waits(700)
-        assert turns() == 1
+        assert kept.turns() == 1
         await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
         await scene.phone.waits(100)
-        assert turns() == 0
-        assert sound_bytes() <= 1000 * BYTES_PER_MS
+        assert kept.turns() == 0
+        assert kept.sound_bytes() <= 1000 * BYTES_PER_MS
 
 
 async def test_of_answers_that_were_prepared_for_nothing_nothing_is_kept() -> None:
-    async with talk(*[HOURS] * 6) as scene:
+    async with talk(*[HOURS] * 6) as (scene, kept):
         for _ in range(4):
             await scene.phone.speaks(400)
             await scene.phone.waits(300)
-        assert turns() == 1
+        assert kept.turns() == 1
         await scene.phone.speaks(100)
-        assert turns() == 0
+        assert kept.turns() == 0
