@@ -22,6 +22,9 @@ class CannotRun(Exception):
     """A command's own files or parts cannot be used; the message says which and why."""
 
 
+MOST_WORKERS = 64
+"""Their ports follow each other, and must not run into the next service's."""
+
 Run = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
@@ -36,10 +39,26 @@ class Command:
     arguments: Callable[[argparse.ArgumentParser], None] | None = None
 
 
-async def _serve(settings: Settings, _: argparse.Namespace) -> int:
-    from app.serving import serve
+async def _serve(settings: Settings, options: argparse.Namespace) -> int:
+    from app.serving import serve, serve_as_worker, serve_with_workers
 
+    if options.worker:
+        return await serve_as_worker(settings)
+    if options.workers > 1:
+        return await serve_with_workers(settings, options.workers, options.env_file)
     return await serve(settings)
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        choices=range(1, MOST_WORKERS + 1),
+        metavar="N",
+        help="processes on this machine, about one per core; more than one need a Redis (%(default)s)",
+    )
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)  # how they are started
 
 
 async def _call(settings: Settings, options: argparse.Namespace) -> int:
@@ -91,6 +110,34 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
                 return values.evaluate(options.files, options.today, as_json=options.json)
     except TableInvalid as exc:
         raise CannotRun(str(exc)) from exc
+
+
+async def _replay(settings: Settings, options: argparse.Namespace) -> int:
+    from app.replay.command import Output, export_call, replay
+    from app.replay.export import CannotExport
+    from app.replay.script import ScriptInvalid
+
+    if bool(options.export) != bool(options.to) or bool(options.export) == bool(options.paths):
+        raise CannotRun("give transcripts to play, or --export CALL --to FILE")
+    try:
+        if options.export:
+            return await export_call(settings, options.export, options.to)
+        return await replay(settings, options.paths, Output(options.json, options.junit))
+    except (ScriptInvalid, CannotExport) as exc:
+        raise CannotRun(str(exc)) from exc
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="YAML files, or folders of them")
+    parser.add_argument("--json", action="store_true", help="every turn and difference for a machine")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="the result as JUnit XML, for a CI server")
+    parser.add_argument(
+        "--export",
+        metavar="CALL",
+        help="instead: make a transcript of a recorded call (its id in the archive, or a file), "
+        "with personal data replaced",
+    )
+    parser.add_argument("--to", type=Path, metavar="FILE", help="where --export writes")
 
 
 async def _erase(settings: Settings, options: argparse.Namespace) -> int:
@@ -203,7 +250,13 @@ def _voices_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS = (
-    Command("serve", "answer the phone until stopped", "python -m app serve", _serve),
+    Command(
+        "serve",
+        "answer the phone until stopped",
+        "REDIS_HOST=localhost python -m app serve --workers 4",
+        _serve,
+        _serve_arguments,
+    ),
     Command(
         "call",
         "one complete phone call with a scripted caller, live on the terminal; saves sound, text and picture",
@@ -237,6 +290,13 @@ COMMANDS = (
         "python -m app evaluate intents tests/understanding/intents/tuning",
         _evaluate,
         _evaluate_arguments,
+    ),
+    Command(
+        "replay",
+        "play transcripts of whole calls through the dialogue and print what differs, turn by turn",
+        "python -m app replay tests/transcripts --junit var/replay.xml",
+        _replay,
+        _replay_arguments,
     ),
     Command(
         "erase",

@@ -17,6 +17,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -110,6 +111,8 @@ class CallBook:
                 if status.ended_at_s is None:  # of a caller who was passed on, the agent's part counts
                     status.ended_at_s = self._clock()
             case TurnSaid() | TurnInterrupted() | RecordingRefused() | TalkedThrough() | SpeculationDropped():
+                pass
+            case LimitReached():
                 pass
 
     def _forget_oldest(self) -> None:

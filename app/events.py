@@ -20,6 +20,7 @@ from memory.events import (
     CallStarted,
     Event,
     Identified,
+    LimitReached,
     Now,
     PassedOn,
     ProviderSwitched,
@@ -88,6 +89,8 @@ class EventJournal:
                 self._publish(Identified(at=self._now(), call_id=call_id, customer_number=customer_number))
             case journal.RecordingRefused():
                 self._publish(RecordingStopped(at=self._now(), call_id=call_id))
+            case journal.LimitReached(which):
+                self._publish(LimitReached(at=self._now(), call_id=call_id, which=which))
             case journal.CallPassedOn(to):
                 self._turn_over(call_id, call)
                 self._publish(

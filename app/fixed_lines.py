@@ -14,8 +14,11 @@ from audio.tts import sentences
 from knowledge.documents import FAQ_FOLDER, read_folder
 from prompts import FOLDER, load
 
-SPOKEN_WHOLE = ("technical", "wait")
+SPOKEN_WHOLE = ("technical", "lost", "wait")
 """Common lines that are kept whole for when nothing works, besides sentence by sentence."""
+
+ALL_SPOKEN_WHOLE = "turned_away"
+"""The file all of whose lines are."""
 
 
 def fixed_sentences(faq: Path = FAQ_FOLDER) -> tuple[str, ...]:
@@ -27,7 +30,8 @@ def _written(faq: Path) -> Iterator[str]:
     for file in sorted(FOLDER.glob("*.toml")):
         for key, wordings in load(file.stem).lines.items():
             for text in wordings.texts:
-                if file.stem == "common" and key in SPOKEN_WHOLE and not _has_place(text):
+                whole = file.stem == "common" and key in SPOKEN_WHOLE
+                if (whole or file.stem == ALL_SPOKEN_WHOLE) and not _has_place(text):
                     yield text
                 yield from (sentence.format() for sentence in sentences(text) if not _has_place(sentence))
     for passage in read_folder(faq):

@@ -20,7 +20,7 @@ from typing import TextIO
 
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from memory.breaker import BreakerNews, Closed, Opened, Probing
-from memory.provider_news import Answered, Exhausted, Failed, ProviderNews, Switched, TokensUsed, Why
+from memory.provider_news import Answered, Exhausted, Failed, ProviderNews, Spent, Switched, TokensUsed, Why
 from telephony.call import CallId
 from telephony.journal import (
     CallCameBack,
@@ -29,6 +29,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -122,6 +123,8 @@ class LogJournal:
                 self._info("recording.refused", call_id)
             case CallerIdentified():  # not as whom
                 self._info("caller.identified", call_id)
+            case LimitReached(which):
+                self._log.warning("limit.reached", extra={"call_id": call_id, "which": str(which)})
             case StageFailed(component, error):
                 self._log.warning("stage.failed", extra={"call_id": call_id, **_failure(component, error)})
             case CallPassedOn(to):  # not the summary
@@ -143,7 +146,7 @@ def log_provider_news(news: ProviderNews) -> None:
             level = logging.INFO if why is Why.BARRED and taken else logging.WARNING
             facts = {"stage": str(stage), "left": left, "taken": taken, "why": str(why), "reason": reason}
             logging.getLogger(__name__).log(level, "provider.switched", extra=facts)
-        case Failed() | Exhausted() | Answered() | TokensUsed():
+        case Failed() | Exhausted() | Answered() | TokensUsed() | Spent():
             pass  # counted; a failure is told by the switch that follows
 
 

@@ -21,7 +21,17 @@ from prometheus_client.registry import Collector
 from app.monitor import AlarmKind, Monitor
 from graph.heard import Unreached
 from memory.breaker import Breakers, BreakerState
-from memory.provider_news import Answered, Exhausted, Failed, ProviderNews, Stage, Switched, TokensUsed
+from memory.limits import Over
+from memory.provider_news import (
+    Answered,
+    Exhausted,
+    Failed,
+    ProviderNews,
+    Spent,
+    Stage,
+    Switched,
+    TokensUsed,
+)
 from telephony.ami import AmiState
 from telephony.call import CallId, OutcomeName
 from telephony.channels import ChannelRow
@@ -32,6 +42,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -108,6 +119,9 @@ class Metrics:
         self._not_taken = counter("not_taken", "Callers passed on whom nobody took, by why.", ("why",))
         for why in get_args(Unreached):
             self._not_taken.labels(why)
+        self._limits = counter("limits_reached", "Calls given to people over a limit, by which.", ("which",))
+        for over in Over:
+            self._limits.labels(over)
         active = Gauge("voicebot_active_calls", "Calls that the agent is talking on.", registry=registry)
         active.set_function(lambda: len(self._started_s) - len(self._passed_on_s))
         self._duration = histogram("call_duration", "From audio leg to the end of our part.", CALL_BUCKETS_S)
@@ -125,6 +139,11 @@ class Metrics:
         for stage in STAGES:
             self._stages.labels(stage)
         self._tts = histogram("tts_latency", "From the first sentence to its first sound.")
+        self._ear = histogram("ear_latency", "What a transcription took by itself, felt or not.")
+        self._prepared = histogram(
+            "prepared",
+            "For how long an answer was being prepared before the turn was over: waited so much less.",
+        )
         provider = ("stage", "provider")
         self._answers = Histogram(
             "voicebot_provider_latency_seconds",
@@ -142,6 +161,9 @@ class Metrics:
             ("stage", "left", "taken", "why"),
         )
         self._tokens = counter("llm_tokens", "Tokens of language models, as they count.", ("model", "kind"))
+        self._cost = counter("cost_cents", "What hosted providers cost, by the prices set.", ("stage",))
+        for one in Stage:
+            self._cost.labels(one)
         self._heard_silence = histogram("heard_silence", "From the last word to the answer's sound.")
         self._framework = histogram(
             "framework_latency",
@@ -194,6 +216,8 @@ class Metrics:
                 # The session counts an utterance nobody heard, and a sentence nobody spoke, for their calls.
                 if stage is Stage.LLM:
                     self._errors.labels(stage).inc()
+            case Spent(stage, cents):
+                self._cost.labels(stage).inc(cents)
             case TokensUsed(model, prompt, completion):
                 self._tokens.labels(model, "prompt").inc(prompt)
                 self._tokens.labels(model, "completion").inc(completion)
@@ -231,6 +255,8 @@ class Metrics:
                     self._duration.observe(ended_s - started_s)
             case SpeculationDropped(reached):
                 self._speculations_dropped.labels(reached).inc()
+            case LimitReached(which):
+                self._limits.labels(which).inc()
             case TalkedThrough(why):
                 self._talked_through.labels(why).inc()
             case TurnHeard() | TurnSaid() | NodePassed() | RecordingRefused() | CallerIdentified():
@@ -245,6 +271,8 @@ class Metrics:
     def _observe(self, times: TurnTimes) -> None:
         self._stt.observe(times.transcription_ms / 1000)
         self._tts.observe(times.voice_ms / 1000)
+        self._ear.observe(times.ear_ms / 1000)
+        self._prepared.observe(times.prepared_ms / 1000)
         self._heard_silence.observe(times.heard_silence_ms / 1000)
         self._framework.observe(times.framework_ms / 1000)
         self._stages.labels("endpointing").observe(times.endpointing_ms / 1000)

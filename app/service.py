@@ -56,28 +56,39 @@ async def running(
     journals: Sequence[Journal] = (),
     tick_ms: float = 20.0,
     now: Callable[[], datetime] = this_moment,
+    *,
+    shares_agi_port: bool = False,
 ) -> AsyncIterator[Running]:
     """The whole service, until the block is left. Port 0 takes a free one.
 
-    ``journals``, ``tick_ms`` and ``now`` as in :func:`app.wiring.open_agent`, whose errors are raised as
-    well. Raises :class:`PortUnavailable`, and ``SettingsInvalid`` for a key that no header could carry.
+    The other arguments are those of :func:`app.wiring.open_agent`, whose errors are raised as well. Raises
+    :class:`PortUnavailable`, and ``SettingsInvalid`` for a key that no header could carry.
     """
-    api_key = _api_key(settings)
+    api_key = api_key_of(settings)
     metrics = Metrics()
     line = settings.asterisk
-    with closing(_listening(settings.application.host, settings.application.port, "APP")) as listener:
-        for host, port, setting in (
-            (line.agi_host, line.agi_port, "ASTERISK_AGI"),
-            (line.audio_host, line.audio_port, "ASTERISK_AUDIO"),
+    with closing(listening(settings.application.host, settings.application.port, "APP")) as listener:
+        for host, port, setting, shared in (
+            (line.agi_host, line.agi_port, "ASTERISK_AGI", shares_agi_port),
+            (line.audio_host, line.audio_port, "ASTERISK_AUDIO", False),
         ):
-            _listening(host, port, setting).close()  # free: its own server takes it in a moment
-        async with open_agent(settings, (metrics, *journals), tick_ms, now, metrics.told) as agent:
+            # Free: its own server takes it in a moment.
+            reserved(host, port, setting, shared=shared).close()
+        opened = open_agent(
+            settings,
+            (metrics, *journals),
+            tick_ms,
+            now,
+            metrics.told,
+            shares_agi_port=shares_agi_port,
+        )
+        async with opened as agent:
             metrics.watch(agent.metronome)
             metrics.watch_asterisk(agent.monitor)
             metrics.watch_breakers(agent.breakers)
             app = create_app(agent, api_key, metrics)
-            async with _served(app, listener):
-                url = _url(settings.application.host, listener)
+            async with served(app, listener):
+                url = url_of(settings.application.host, listener)
                 log.info("http.ready", extra={"url": url})
                 yield Running(agent, url, api_key, metrics)
 
@@ -99,7 +110,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _served(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
+async def served(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     """``app`` on ``listener``; when the block is left, what is under way is answered first."""
     config = uvicorn.Config(
         app,
@@ -127,7 +138,8 @@ async def _served(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         await serving
 
 
-def _api_key(settings: Settings) -> str:
+def api_key_of(settings: Settings) -> str:
+    """The key of the HTTP pages: the one that is set, or a fresh one. Raises ``SettingsInvalid``."""
     configured = settings.application.api_key.get_secret_value()
     if not configured:
         return secrets.token_urlsafe(KEY_BYTES)
@@ -136,24 +148,39 @@ def _api_key(settings: Settings) -> str:
     return configured
 
 
-def _listening(host: str, port: int, setting: str) -> socket.socket:
-    """A socket that listens on ``host``:``port``. Raises :class:`PortUnavailable`."""
+def listening(host: str, port: int, setting: str) -> socket.socket:
+    """A socket that listens there. Raises :class:`PortUnavailable`, which names ``setting``."""
+    listener = reserved(host, port, setting)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as exc:
-        raise _unavailable(host, port, setting, exc) from exc
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart must not wait a minute
-        listener.bind(address)
         listener.listen()
         listener.setblocking(False)
     except OSError as exc:
         listener.close()
         raise _unavailable(host, port, setting, exc) from exc
     return listener
+
+
+def reserved(host: str, port: int, setting: str, *, shared: bool = False) -> socket.socket:
+    """A socket that holds ``host``:``port`` without listening; ``shared`` with others who say so too.
+
+    Raises :class:`PortUnavailable`, which names ``setting``.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        held = socket.socket(family, kind, protocol)
+    except OSError as exc:
+        raise _unavailable(host, port, setting, exc) from exc
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart must not wait a minute
+        if shared:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+    except OSError as exc:
+        held.close()
+        raise _unavailable(host, port, setting, exc) from exc
+    return held
 
 
 def _unavailable(host: str, port: int, setting: str, cause: OSError) -> PortUnavailable:
@@ -163,7 +190,7 @@ def _unavailable(host: str, port: int, setting: str, cause: OSError) -> PortUnav
     )
 
 
-def _url(host: str, listener: socket.socket) -> str:
+def url_of(host: str, listener: socket.socket) -> str:
     """Where a browser on this machine finds ``listener``."""
     named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     port = listener.getsockname()[1]

@@ -1,15 +1,28 @@
-"""``python -m app serve``: the agent stays up; says what to point Asterisk at and where the pages are."""
+"""``python -m app serve``: the agent stays up; says what to point Asterisk at and where the pages are.
+
+One process, or with ``--workers N`` a supervisor of N of them (:mod:`app.crew`): one AGI port for all, an
+AudioSocket port and an HTTP port for each, ``ASTERISK_AUDIO_PORT + i`` and ``APP_PORT + 1 + i``. Asterisk is
+told by the worker that takes a call where to bring its sound: it needs to know the AGI port alone.
+"""
 
 import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
 
+import httpx
+
+from app.crew import Crew, Orders, Report
+from app.crew_pages import create_crew_pages
 from app.logs import LogJournal, configure
-from app.service import Running, running
-from app.settings import Settings
+from app.service import Running, api_key_of, listening, reserved, running, served, url_of
+from app.settings import Settings, SettingsInvalid
 from app.settling import settle
+from app.wiring import identity_key
 from telephony.agi_server import AgiServer
 
 log = logging.getLogger(__name__)
@@ -36,6 +49,116 @@ async def serve(settings: Settings) -> int:
             await signals.get()
             await drain(service.agent.agi, signals, settings.application.drain_timeout_s)
     return 0
+
+
+async def serve_with_workers(settings: Settings, count: int, env_file: Path) -> int:
+    """Keep ``count`` workers answering the phone until told to stop; 0, or 2 when they cannot be set up.
+
+    Told once, all drain; told twice, they stop at once. Raises ``SettingsInvalid`` without a Redis: the
+    workers share nothing else, and a caller whose worker dies would begin again with the next.
+    """
+    configure(settings.logging.level)
+    if not settings.redis.address:
+        raise SettingsInvalid(
+            f"--workers {count}: several workers need a Redis, where any of them finds any call: set "
+            "REDIS_HOST or REDIS_URL, or serve with one worker"
+        )
+    identity_key(settings)  # made now, if it has to be: the workers find the same one
+    line, application = settings.asterisk, settings.application
+    async with AsyncExitStack() as stack:
+        signals = stack.enter_context(_stop_signals())
+        pages = listening(application.host, application.port, "APP")
+        stack.enter_context(closing(pages))
+        held = reserved(line.agi_host, line.agi_port, "ASTERISK_AGI", shared=True)
+        stack.enter_context(closing(held))  # nobody else gets the port while workers come and go
+        agi_port = int(held.getsockname()[1])
+        api_key = api_key_of(settings)
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+
+        async def alive(url: str, within_s: float) -> bool:
+            try:
+                return (await client.get(f"{url}/health", timeout=within_s)).is_success
+            except httpx.HTTPError:
+                return False
+
+        command = (sys.executable, "-m", "app", "--env-file", str(env_file), "serve", "--worker")
+        orders = [Orders(index, agi_port, api_key) for index in range(count)]
+        crew = Crew(command, orders, alive, application.drain_timeout_s)
+        await stack.enter_async_context(served(create_crew_pages(crew, api_key, client), pages))
+        url = url_of(application.host, pages)
+        generated = not application.api_key.get_secret_value()
+        told = asyncio.create_task(_hand_on(signals, crew), name="signals to workers")
+        greeted = asyncio.create_task(_welcome_all(crew, line.agi_host, url, api_key if generated else ""))
+        try:
+            return 0 if await crew.run() else 2
+        finally:
+            for task in (told, greeted):
+                task.cancel()
+            await asyncio.wait((told, greeted))
+
+
+async def serve_as_worker(settings: Settings) -> int:
+    """One worker of a crew: told by standard input who it is, until that ends or a signal comes."""
+    configure(settings.logging.level)
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    orders = Orders.read((await reader.readline()).decode())
+    own = settings.of_worker(orders.index, orders.agi_port, orders.api_key)
+    with _stop_signals() as signals:
+        crew_ended = asyncio.create_task(_until_the_end(reader, signals), name="the crew lives")
+        try:
+            async with running(own, (LogJournal(),), shares_agi_port=True) as service:
+                settle()
+                report = Report(service.http_url, service.agent.media.port)
+                print(report.line(), end="", flush=True)  # noqa: T201 - the supervisor reads it
+                await signals.get()
+                await drain(service.agent.agi, signals, own.application.drain_timeout_s)
+        finally:
+            crew_ended.cancel()
+            await asyncio.wait((crew_ended,))
+    return 0
+
+
+async def _until_the_end(reader: asyncio.StreamReader, signals: "asyncio.Queue[int]") -> None:
+    """A crew that is gone counts as a signal to stop."""
+    await reader.read()
+    log.warning("worker.alone")
+    signals.put_nowait(signal.SIGTERM)
+
+
+async def _hand_on(signals: "asyncio.Queue[int]", crew: Crew) -> None:
+    while True:
+        await signals.get()
+        crew.stop()
+
+
+async def _welcome_all(crew: Crew, agi_host: str, url: str, key: str) -> None:
+    """Say where everything is, once all workers take calls."""
+    if not await crew.all_up():
+        return
+    workers = "\n".join(
+        f"  worker {index}: pages at {report.http_url}, sound at port {report.audio_port}"
+        for index, report in crew.reports()
+        if report is not None
+    )
+    shown_key = f"\n  key (this run): {key}   set APP_API_KEY to keep it" if key else ""
+    print(  # noqa: T201 - the terminal is the interface
+        f"""{len(crew.places)} workers take calls.
+
+{workers}
+
+Asterisk, in the dialplan:
+  same => n,AGI(agi://{agi_host}:{crew.agi_port}/agent)
+  same => n,Queue(conseillers)        ; when the agent is away or breaks off, people answer
+
+HTTP of all workers together, with the header X-API-Key:{shown_key}
+  {url}/ready
+  {url}/metrics
+  {url}/health           open to anybody
+""",
+        flush=True,
+    )
 
 
 async def drain(agi: AgiServer, signals: "asyncio.Queue[int]", within_s: float) -> bool:

@@ -4,14 +4,15 @@ Names are those of the owner's specification (section 4) where it has one. One f
 concern; plain values are passed down, nothing else reads the environment.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, time
 from pathlib import Path
 from typing import Literal, Self, cast
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from app.costs import Prices
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
 from memory.limits import Rules
 from memory.sealing import KeyRing
@@ -41,6 +42,11 @@ class Application(_Concern):
         SecretStr(""), description="key of the HTTP API; empty: one is made at each start and shown once"
     )
     data_folder: Path = Field(Path("var"), description="where the agent keeps its files")
+    secrets_folder: Path | None = Field(
+        None,
+        description="folder with one file per secret, named like the setting (GROQ_API_KEY): Docker and "
+        "Kubernetes secrets; the environment is stronger",
+    )
     drain_timeout_s: float = Field(
         300, ge=0, description="longest wait for calls under way when told to stop; a second signal ends it"
     )
@@ -137,7 +143,10 @@ class Hearing(_Concern):
     model_config = SettingsConfigDict(env_prefix="STT_")
 
     budget_ms: int = Field(
-        3500, ge=200, description="longest wait for a transcript from all ears; then the caller gets people"
+        2300,
+        ge=200,
+        description="longest wait for a transcript from all ears; then the caller gets people. Keep it below "
+        "TURN_TRANSCRIPTION_BUDGET_MS, which ends the wait without telling whose fault it was",
     )
     hedge_ms: int = Field(
         900, ge=50, description="an ear that takes longer gets company: the next one hears the same words"
@@ -481,6 +490,10 @@ class Limits(_Concern):
     tts_cents_a_1000_characters: float = Field(8.0, ge=0, description="price of a voice")
     llm_cents_a_1000_tokens: float = Field(0.06, ge=0, description="price of a language model")
 
+    def prices(self) -> Prices:
+        """What providers cost."""
+        return Prices(self.stt_cents_a_minute, self.tts_cents_a_1000_characters, self.llm_cents_a_1000_tokens)
+
     def rules(self, longest_call_s: float) -> Rules:
         """The same for the line."""
         return Rules(
@@ -561,19 +574,41 @@ class Settings:
     limits: Limits
     privacy: Privacy
 
+    def of_worker(self, index: int, agi_port: int, api_key: str) -> Self:
+        """The same for one of several workers on this machine, the first being 0.
+
+        Its own ports follow the supervisor's; a port 0 stays one that the system chooses.
+        """
+        http, audio = self.application.port, self.asterisk.audio_port
+        own_http = {"port": http and http + 1 + index, "api_key": SecretStr(api_key)}
+        own_line = {"agi_port": agi_port, "audio_port": audio and audio + index}
+        return replace(
+            self,
+            application=self.application.model_copy(update=own_http),
+            asterisk=self.asterisk.model_copy(update=own_line),
+        )
+
 
 def read(env_file: Path = ENV_FILE) -> Settings:
-    """The settings of the environment and, behind it, of ``env_file``; a missing file is no fault.
+    """The settings of the environment, behind it of ``env_file``, and behind both of the folder of secrets.
+
+    A missing ``env_file`` is no fault.
 
     Raises :class:`SettingsInvalid` for a file that cannot be read and for values that cannot be used.
     """
     readable = _readable(env_file)
+    secrets = _secrets_folder(readable)
     concerns: dict[str, _Concern] = {}
     faults: list[str] = []
     for concern in fields(Settings):
         kind = cast("type[_Concern]", concern.type)
         try:
-            concerns[concern.name] = kind(_env_file=readable)  # type: ignore[call-arg]  # pydantic-settings' own
+            concerns[concern.name] = kind(_env_file=readable, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own
+        except SettingsError as exc:
+            raise SettingsInvalid(
+                f"APP_SECRETS_FOLDER: a file in {secrets} cannot be read ({exc.__cause__}); it must be UTF-8 "
+                "text that the agent's user may read"
+            ) from exc
         except ValidationError as exc:
             faults += [_fault(kind, error["loc"], error["msg"]) for error in exc.errors()]
     if faults:
@@ -617,6 +652,17 @@ def _readable(env_file: Path) -> Path | None:
             "Copy .env.example for a fresh one, or remove it to run on defaults."
         ) from exc
     return env_file
+
+
+def _secrets_folder(env_file: Path | None) -> Path | None:
+    """Where secrets lie as files, if anywhere. Raises :class:`SettingsInvalid`."""
+    try:
+        folder = Application(_env_file=env_file).secrets_folder  # type: ignore[call-arg]
+    except ValidationError:
+        return None  # its fault is told with those of the others
+    if folder is not None and not folder.is_dir():
+        raise SettingsInvalid(f"APP_SECRETS_FOLDER: {folder} is no folder; name one, or leave it out")
+    return folder
 
 
 def _env_name(kind: type[_Concern], name: str) -> str:

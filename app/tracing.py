@@ -34,6 +34,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     StageFailed,
@@ -112,6 +113,8 @@ class CallTraces:
                 call.span.add_event("recording.refused", timestamp=now_ns)
             case CallerIdentified():
                 call.span.add_event("caller.identified", timestamp=now_ns)
+            case LimitReached(which):
+                call.span.add_event("limit.reached", {"which": which.value}, now_ns)
             case StageFailed(component, error) if call.turn is None:
                 call.span.add_event("stage.failed", _failure(component, error), now_ns)
             case _ if call.turn is not None:

@@ -8,7 +8,9 @@ which lines were said by key, and the times.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict, assert_never
+from typing import Literal, assert_never
+
+from typing_extensions import TypedDict  # pydantic asks for this one before 3.12, to read the records again
 
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from telephony.call import CallId, Outcome, OutcomeName, Transferred
@@ -19,6 +21,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -77,6 +80,10 @@ class Turn:
     answered_at_ms: float | None = None
     """The first frame of the answer left; known for turns that answer speech."""
     interruption: Interruption | None = None
+    talked_through: int = 0
+    """Sounds of the caller for which the voice paused in this turn and then went on."""
+    preparations_dropped: int = 0
+    """Answers that were being prepared after this turn and thrown away: the caller had not finished."""
     failures: list[str] = field(default_factory=list)
 
 
@@ -103,10 +110,14 @@ class Transcript:
                 self._drop_words()
             case CallEnded(outcome):
                 self.outcome = outcome
-            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified():
+            case CallStarted() | CallPassedOn() | CallCameBack() | CallerIdentified() | LimitReached():
                 pass
-            case TalkedThrough() | SpeculationDropped():
-                pass  # nothing was said or heard
+            case TalkedThrough():
+                if self.turns:
+                    self.turns[-1].talked_through += 1
+            case SpeculationDropped():
+                if self.turns:
+                    self.turns[-1].preparations_dropped += 1
             case _ if not self.turns:
                 if isinstance(event, StageFailed):  # the ear failed before anything was heard
                     self._begin(CallBegins(), 0, 0)
@@ -201,6 +212,10 @@ class StagesRecord(TypedDict):
     classified_ms: float
     voice_ms: float
     line_ms: float
+    ear_ms: float
+    """What the transcription took by itself, felt or not."""
+    prepared_ms: float
+    """For how long the answer was being prepared before the turn was over: so much less was waited."""
 
 
 class InterruptionRecord(TypedDict):
@@ -227,6 +242,8 @@ class TurnRecord(TypedDict):
     stages: StagesRecord | None
     answered_at_ms: float | None
     interruption: InterruptionRecord | None
+    talked_through: int
+    preparations_dropped: int
     failures: list[str]
 
 
@@ -279,6 +296,8 @@ def _turn_record(turn: Turn) -> TurnRecord:
             "heard": cut.heard,
             "stopped_after_ms": round(cut.stopped_after_ms, 1),
         },
+        "talked_through": turn.talked_through,
+        "preparations_dropped": turn.preparations_dropped,
         "failures": list(turn.failures),
     }
 
@@ -291,4 +310,6 @@ def _stages(times: TurnTimes) -> StagesRecord:
         "classified_ms": round(times.classified_ms, 1),
         "voice_ms": round(times.voice_ms, 1),
         "line_ms": round(times.line_ms, 1),
+        "ear_ms": round(times.ear_ms, 1),
+        "prepared_ms": round(times.prepared_ms, 1),
     }

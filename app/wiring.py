@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 
 from app.archiving import archiving
 from app.calls import CallBook
+from app.costs import Costs
 from app.events import AnnouncedCallBacks, EventJournal, announce_switches
 from app.fixed_lines import fixed_sentences
 from app.logs import log_breaker_news, log_provider_news
@@ -32,6 +33,7 @@ from app.warming import Warming
 from audio.arriving import Bounds
 from audio.fallback_ears import FallbackEars
 from audio.fallback_voice import FallbackVoice, GuardedVoice
+from audio.metered import MeteredEar, MeteredVoice
 from audio.providers import ProviderUnavailable, load
 from audio.providers.silero_vad import SileroVad
 from audio.redis_sounds import RedisSounds
@@ -47,7 +49,7 @@ from graph.sealed_checkpoints import sealed
 from knowledge.answer_writer import AnswerWriter
 from knowledge.documents import read_folder
 from knowledge.embeddings import EmbeddingsUnavailable, load_embeddings
-from knowledge.intents import LocalIntentClassifier
+from knowledge.intents import IntentClassifier, LocalIntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.llm_chain import FallbackModel
 from knowledge.qdrant_retriever import QdrantRetriever
@@ -61,7 +63,7 @@ from memory.dropped_calls import DroppedCalls, MemoryDroppedCalls, RedisDroppedC
 from memory.event_stream import STREAM, writing
 from memory.events import Bus, MemoryBus
 from memory.limits import Limits
-from memory.lockout import CountedLockout
+from memory.lockout import CountedLockout, Lockout
 from memory.provider_news import ProviderNews, Tell, nobody
 from memory.redis_connection import connect, shown
 from memory.redis_counters import RedisCounters
@@ -73,13 +75,16 @@ from telephony.front_desk import FrontDesk
 from telephony.journal import Journal, Journals
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
+from telephony.recording import Recordings
 from telephony.standby import StandbyLines
 from telephony.switchboard import Switchboard
+from telephony.turned_away import WayOut
 from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice
 from tools.backoffice_http import HttpBackoffice
-from tools.call_backs import FileCallBacks
+from tools.call_backs import CallBacks, FileCallBacks
 from tools.gate import MIN_KEY_BYTES, Gate
+from tools.opening_hours import PARIS, OpeningHours
 
 if TYPE_CHECKING:  # imported when chosen, by the table of providers
     from audio.providers.azure_tts import AzureTts
@@ -97,6 +102,9 @@ CALL_BACKS = "callbacks.jsonl"
 
 REHEARSAL_LINES = Path(__file__).parent / "rehearsal" / "lines.txt"
 """What the keyless ear knows when nothing else is configured: the caller's part of the demonstration."""
+
+GROQ_LEAST_BILLED_MS = 10_000
+"""Of an utterance; shorter ones are charged as that (Groq's price list)."""
 
 REHEARSAL_VOICE = "fr+f2"
 """espeak-ng's voice in which the keyless ear's lines are recorded, and in which the scripted caller speaks:
@@ -133,6 +141,10 @@ class Mind:
     knowledge: Retriever
     parts: dict[str, str]
     """What was chosen, by port."""
+    limits: Limits
+    """Which calls may be taken, over all workers."""
+    dropped: DroppedCalls
+    """Calls that broke off a few minutes ago."""
     bus: Bus = field(default_factory=MemoryBus)
     """Where events for other systems go."""
     takes_calls: Callable[[], bool] = lambda: True
@@ -193,6 +205,61 @@ class Providers:
             listener(news)
 
 
+@dataclass(frozen=True, slots=True)
+class Faculties:
+    """What takes long to make and keeps nothing of any call: one does for many minds."""
+
+    classifier: IntentClassifier
+    knowledge: Retriever
+
+
+@asynccontextmanager
+async def open_faculties(settings: Settings) -> AsyncIterator[Faculties]:
+    """The classifier, trained, and the search over the knowledge base."""
+    async with AsyncExitStack() as stack:
+        knowledge = await _knowledge(settings, stack)
+        learnt = settings.application.data_folder / "intents.npz"
+        local = await asyncio.to_thread(LocalIntentClassifier.train, kept_in=learnt)
+        yield Faculties(Understanding(local), knowledge)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a mind meets besides callers: systems, memory, time. Replays bring their own."""
+
+    backoffice: Backoffice
+    lockout: Lockout
+    identity_key: bytes
+    call_backs: CallBacks
+    hours: OpeningHours
+    now: Callable[[], datetime]
+    model: LanguageModel | None = None
+    dropped: DroppedCalls = field(default_factory=MemoryDroppedCalls)
+
+
+def services_of(faculties: Faculties, around: Surroundings, day: date | None = None) -> Services:
+    """What the graph stands on, put together in the one way that answers the phone.
+
+    ``day`` is today's date when it is not that of ``around.now``.
+    """
+
+    def today() -> date:
+        return day or around.now().astimezone(PARIS).date()  # the day on the caller's calendar
+
+    return Services(
+        backoffice=around.backoffice,
+        gate=Gate(around.backoffice, around.identity_key, around.lockout, today),
+        retriever=faculties.knowledge,
+        classifier=faculties.classifier,
+        model=around.model,
+        call_backs=around.call_backs,
+        dropped=around.dropped,
+        hours=around.hours,
+        today=today,
+        now=around.now,
+    )
+
+
 @asynccontextmanager
 async def open_mind(
     settings: Settings,
@@ -209,28 +276,28 @@ async def open_mind(
     async with AsyncExitStack() as stack:
         model = model or await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, providers, stack)
-        knowledge = await _knowledge(settings, stack)
-        classifier = Understanding(await asyncio.to_thread(LocalIntentClassifier.train))
+        faculties = await stack.enter_async_context(open_faculties(settings))
         redis = await _redis(settings, stack)
         checkpointer, kept_in = await _checkpoints(settings, redis, stack)
-        key = _identity_key(settings)
+        key = identity_key(settings)
         counters = _counters(redis)
-        gate = Gate(backoffice, key, CountedLockout(counters))
         call_backs = settings.application.data_folder / CALL_BACKS
         bus: Bus = MemoryBus() if redis is None else await stack.enter_async_context(writing(redis))
         providers.listeners.append(announce_switches(bus, now))
         if redis is not None:
             await stack.enter_async_context(sharing(providers.breakers, redis))
-        services = Services(
+        dropped = _dropped_calls(settings, redis, key)
+        around = Surroundings(
             backoffice=backoffice,
-            gate=gate,
-            retriever=knowledge,
-            classifier=classifier,
-            model=model,
+            lockout=CountedLockout(counters),
+            identity_key=key,
             call_backs=AnnouncedCallBacks(FileCallBacks(call_backs), bus),
+            dropped=dropped,
             hours=settings.opening.hours(),
             now=now,
+            model=model,
         )
+        services = services_of(faculties, around)
         dialogue = Dialogue(build_graph(services), checkpointer)
         kept = checkpointer if isinstance(checkpointer, Safekeeping) else None
         host = settings.knowledge.host
@@ -242,7 +309,17 @@ async def open_mind(
             "call-backs": str(call_backs),
         }
         parts["events"] = "nowhere (no Redis)" if redis is None else STREAM
-        yield Mind(dialogue, knowledge, parts, bus, lambda: kept is None or kept.present, redis)
+        limits = Limits(counters, settings.limits.rules(settings.asterisk_manager.longest_call_s), key)
+        yield Mind(
+            dialogue=dialogue,
+            knowledge=faculties.knowledge,
+            parts=parts,
+            limits=limits,
+            dropped=dropped,
+            bus=bus,
+            takes_calls=lambda: kept is None or kept.present,
+            redis=redis,
+        )
 
 
 @asynccontextmanager
@@ -261,38 +338,48 @@ async def open_agent(
     tick_ms: float = 20.0,
     now: Callable[[], datetime] = this_moment,
     tell: Tell = nobody,
+    *,
+    shares_agi_port: bool = False,
 ) -> AsyncIterator[Agent]:
     """The whole agent, listening for Asterisk until the block is left.
 
     ``journals`` are told what happens on every call. ``tick_ms`` below 20 lets calls run faster than
     life, ``now`` decides whether people are there (both for tests and replays). ``tell`` is told what
-    providers of speech and language do. Raises what the parts raise when they cannot be set up, and OSError
-    when a port is taken.
+    providers of speech and language do. ``shares_agi_port``: other workers listen on it as well. Raises what
+    the parts raise when they cannot be set up, and OSError when a port is taken.
     """
     async with AsyncExitStack() as stack:
         providers = Providers.watched_by(tell)
         stack.push_async_callback(providers.warming.close)
         mind = await stack.enter_async_context(open_mind(settings, now, providers))
-        voices = await _voices(settings, providers.breakers, providers.tell, mind.redis, stack)
+        costs = Costs(mind.limits, settings.limits.prices(), providers.tell)
+        providers.listeners.append(costs.told)
+        voices = await _voices(settings, providers, mind.redis, stack, costs.said)
         voice = voices.voice
         for name, warm in voices.warm.items():
             providers.warming.add(name, warm)
-        ears = await _ears(settings, providers, stack)
+        ears = await _ears(settings, providers, stack, costs.heard)
         calls = CallBook()
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         traces = await _traces(settings, stack)
-        own: list[Journal] = [calls, providers.warming, EventJournal(mind.bus, now), *traces]
+        own: list[Journal] = [calls, costs, providers.warming, EventJournal(mind.bus, now), *traces]
         privacy = settings.privacy
         days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
-        if kept := await stack.enter_async_context(archiving(_archive(settings), parts, days, now)):
+        archive = archive_of(settings)
+        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
             own.append(kept)
+        recordings = Recordings(archive, now) if privacy.audio_days else None
+        if recordings is not None:
+            own.append(recordings)
+            stack.push_async_callback(recordings.close)
         journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
         detector.gather_with(metronome.soon)
         turns = settings.turn_taking
         timing = settings.voice_activity.timing(turns)
-        standby = StandbyLines(voice)
+        way_out = WayOut(settings.opening.hours(), now)
+        standby = StandbyLines(voice, way_out.texts())
         await standby.make()
         desk = FrontDesk(
             mind.dialogue,
@@ -303,6 +390,11 @@ async def open_agent(
             journal,
             budgets=turns.budgets(),
             standby=standby,
+            limits=mind.limits,
+            way_out=way_out,
+            may_go_on=costs.may_go_on,
+            dropped=mind.dropped,
+            recordings=recordings,
         )
         line = settings.asterisk
         media = MediaServer(line.audio_host, line.audio_port, switchboard, metronome)
@@ -318,6 +410,7 @@ async def open_agent(
             audio_address,
             plan=plan,
             takes_calls=mind.takes_calls,
+            shares_port=shares_agi_port,
         )
         await agi.start()
         stack.push_async_callback(agi.close)
@@ -379,13 +472,13 @@ async def _checkpoints(
     settings: Settings, redis: Redis | None, stack: AsyncExitStack
 ) -> tuple[BaseCheckpointSaver[Any], str]:
     """Where calls are kept, and how that is called."""
-    ring = settings.privacy.ring()
+    ring, ttl_s = settings.privacy.ring(), settings.redis.session_ttl
     serde = sealed(ring) if ring is not None else None
     if redis is None:
         path = settings.checkpoints.path or str(settings.application.data_folder / "checkpoints.sqlite")
-        return await stack.enter_async_context(open_checkpoints(path, serde)), path
+        return await stack.enter_async_context(open_checkpoints(path, serde, ttl_s)), path
     form = settings.checkpoints.redis
-    opened = open_redis_checkpoints(redis, form, settings.redis.session_ttl, serde)
+    opened = open_redis_checkpoints(redis, form, ttl_s, serde)
     return await stack.enter_async_context(opened), f"{shown(settings.redis.address)} ({form})"
 
 
@@ -395,7 +488,13 @@ def _counters(redis: Redis | None) -> Counters:
     return own if redis is None else SturdyCounters(RedisCounters(redis), own)
 
 
-def _archive(settings: Settings) -> FileArchive:
+def _dropped_calls(settings: Settings, redis: Redis | None, key: bytes) -> DroppedCalls:
+    """Calls that broke off: of this worker, or of all."""
+    return MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key, settings.privacy.ring())
+
+
+def archive_of(settings: Settings) -> FileArchive:
+    """Where calls that are over are kept."""
     return FileArchive(settings.application.data_folder / "archive", settings.privacy.ring())
 
 
@@ -408,16 +507,15 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     async with AsyncExitStack() as stack:
         redis = await _redis(settings, stack)
         calls, _ = await _checkpoints(settings, redis, stack)
-        key = _identity_key(settings)
+        key = identity_key(settings)
         counters: Counters = MemoryCounters() if redis is None else RedisCounters(redis)
-        dropped: DroppedCalls = MemoryDroppedCalls() if redis is None else RedisDroppedCalls(redis, key)
         yield Stores(
-            archive=_archive(settings),
+            archive=archive_of(settings),
             calls=calls,
             call_backs=settings.application.data_folder / CALL_BACKS,
             counters=counters,
             limits=Limits(counters, settings.limits.rules(settings.asterisk_manager.longest_call_s), key),
-            dropped=dropped,
+            dropped=_dropped_calls(settings, redis, key),
             gate=Gate(await _backoffice(settings, Providers.watched_by(), stack), key),
             redis=redis,
         )
@@ -444,14 +542,19 @@ async def open_voices(settings: Settings) -> AsyncIterator[Voices]:
     """The voices alone, for the commands about them."""
     async with AsyncExitStack() as stack:
         redis = await _redis(settings, stack)
-        yield await _voices(settings, Breakers(), nobody, redis, stack)
+        yield await _voices(settings, Providers.watched_by(nobody), redis, stack, _free)
 
 
 async def _voices(
-    settings: Settings, breakers: Breakers, tell: Tell, redis: Redis | None, stack: AsyncExitStack
+    settings: Settings,
+    providers: Providers,
+    redis: Redis | None,
+    stack: AsyncExitStack,
+    said: Callable[[int], None],
 ) -> Voices:
     """Those that have a key, in the order that is set; espeak-ng needs none.
 
+    ``said`` is told how many characters a hosted one was given.
     Raises :class:`audio.providers.ProviderUnavailable` when there is none at all.
     """
     local = _local_voice(settings)
@@ -475,14 +578,15 @@ async def _voices(
                 continue
         stack.push_async_callback(cloud.close)
         warm[cloud.name] = cloud.warm
-        guarded = GuardedVoice(cloud, breakers.of(cloud.name), ruler, tell)
+        metered = MeteredVoice(cloud, said)
+        guarded = GuardedVoice(metered, providers.breakers.of(cloud.name), ruler, providers.tell)
         kept.append(CachedVoice(guarded, sounds, frozenset(fixed), sound))
         chain.append(kept[-1])
     if not chain:
         raise ProviderUnavailable(
             "no voice: give ELEVENLABS_API_KEY or AZURE_SPEECH_KEY, or install espeak-ng (the extra 'local')"
         )
-    voice = chain[0] if chain == [local] else FallbackVoice(chain, ruler, tell)
+    voice = chain[0] if chain == [local] else FallbackVoice(chain, ruler, providers.tell)
     return Voices(voice, tuple(kept), fixed, "" if local is None or local not in chain else local.name, warm)
 
 
@@ -537,8 +641,20 @@ def _sounds(settings: Settings, redis: Redis | None) -> SoundCache:
     return LayeredSounds(*layers)
 
 
-async def _ears(settings: Settings, providers: Providers, stack: AsyncExitStack) -> SpeechToText:
-    """Groq's with a key, then Whisper here with a model; the closed list alone, or behind them if wanted."""
+def _free(_: int) -> None:
+    """Nobody counts what this costs."""
+
+
+async def _ears(
+    settings: Settings,
+    providers: Providers,
+    stack: AsyncExitStack,
+    heard: Callable[[int], None] = _free,
+) -> SpeechToText:
+    """Groq's with a key, then Whisper here with a model; the closed list alone, or behind them if wanted.
+
+    ``heard`` is told how many milliseconds of speech a hosted one was given.
+    """
     chain: list[SpeechToText] = []
     groq, whisper, hearing = settings.groq, settings.whisper, settings.hearing
     if key := groq.api_key.get_secret_value():
@@ -546,7 +662,7 @@ async def _ears(settings: Settings, providers: Providers, stack: AsyncExitStack)
         cloud = hosted(key, groq.base_url, groq.stt_model, groq.stt_timeout_ms)
         stack.push_async_callback(cloud.close)
         providers.warming.add(cloud.name, cloud.warm)
-        chain.append(cloud)
+        chain.append(MeteredEar(cloud, heard, GROQ_LEAST_BILLED_MS))
     if whisper.model:
         local: type[WhisperStt] = load("whisper")
         here = await local.of(whisper.model, threads=whisper.threads, parallel=whisper.parallel)
@@ -644,8 +760,11 @@ def _embeddings(settings: Settings) -> Embeddings | None:
         return None
 
 
-def _identity_key(settings: Settings) -> bytes:
-    """The configured key, or one that is made at the first start and kept for the next."""
+def identity_key(settings: Settings) -> bytes:
+    """The configured key, or one that is made at the first start and kept for the next.
+
+    Raises :class:`app.settings.SettingsInvalid`.
+    """
     configured = settings.insurance.identity_key.get_secret_value().encode()
     if configured:
         if len(configured) < MIN_KEY_BYTES:

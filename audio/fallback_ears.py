@@ -21,8 +21,10 @@ from audio.stt import SpeechToText, SttFailed, Transcript
 from memory.breaker import Attempt, Breakers, Fault
 from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, Tell, Why, nobody
 
-BUDGET_MS = 3500
-"""The caller hears a filler meanwhile; longer than that he is better off with people."""
+BUDGET_MS = 2300
+"""The caller hears a filler meanwhile; longer than that he is better off with people. Less than what a turn
+waits for its transcript (``telephony.turn.Budgets``): who was too slow is told so to its breaker first.
+"""
 
 HEDGE_MS = 900
 """Three times the median of the cloud ear; about one utterance in twenty takes longer."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from audio.pcm import BYTES_PER_MS, FRAME_BYTES
+from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 
 MS_PER_CHARACTER = 65
 """Spoken French at a calm pace (about 15 characters a second); only used to guess how much of a
@@ -49,6 +49,11 @@ class _Sentence:
     def done(self) -> bool:
         return self.made and self.played_bytes >= len(self.sound)
 
+    @property
+    def has_frame(self) -> bool:
+        left_bytes = len(self.sound) - self.played_bytes
+        return left_bytes >= FRAME_BYTES or (self.made and left_bytes > 0)
+
     def heard(self) -> Heard:
         if self.done:
             return Heard(self.text, self.text, complete=True)
@@ -69,6 +74,7 @@ class Playback:
         self._waiting: deque[_Sentence] = deque()
         self._played: list[Heard] = []  # without their sound: an answer is up to half a megabyte
         self._paused = False
+        self._quiet_frames = 0
         self.on_first_frame: Callable[[], None] = _nothing
         """Called when the first frame of a sentence leaves; not for an aside."""
         self.on_drained: Callable[[], None] = _nothing
@@ -105,11 +111,29 @@ class Playback:
         """Whether the pause keeps something back that could be said now."""
         return self._paused and self._holding
 
+    @property
+    def quiet_ms(self) -> int:
+        """For how long the line has been given nothing, since it was given something or this playback."""
+        return self._quiet_frames * FRAME_MS
+
+    @property
+    def ahead_ms(self) -> int:
+        """How much sound is there to be said before a gap, or the end."""
+        ahead_bytes = 0
+        for sentence in self._waiting:
+            ahead_bytes += len(sentence.sound) - sentence.played_bytes
+            if not sentence.made:
+                break
+        return ahead_bytes // FRAME_BYTES * FRAME_MS
+
     def interject(self, pcm: bytes) -> None:
-        """Say ``pcm``, whole, before everything that has not begun. It counts as heard of nothing."""
+        """Say ``pcm``, whole, before everything that has not begun. It counts as heard of nothing.
+
+        A sentence whose sound has stopped coming is torn already: it goes on after ``pcm``.
+        """
         aside = _Sentence("", interruptible=True, sound=bytearray(pcm), made=True, aside=True)
         begun = bool(self._waiting) and self._waiting[0].played_bytes > 0
-        self._waiting.insert(int(begun), aside)
+        self._waiting.insert(int(begun and self._waiting[0].has_frame), aside)
 
     def pause(self) -> None:
         """Say no more for now, except what must be heard to its end."""
@@ -142,6 +166,7 @@ class Playback:
 
     def next_frame(self) -> bytes | None:
         """The next 20 ms (320 bytes, the last of a sentence padded), or None when there is nothing yet."""
+        self._quiet_frames += 1
         if not self._waiting:
             return None
         sentence = self._waiting[0]
@@ -157,6 +182,7 @@ class Playback:
                 return None  # the voice is slower than speech: wait for a whole frame
             frame = frame.ljust(FRAME_BYTES, b"\0")
         sentence.played_bytes += FRAME_BYTES
+        self._quiet_frames = 0
         if start == 0 and not sentence.aside:
             self.on_first_frame()
         self._drop_silent_sentences()

@@ -34,6 +34,7 @@ from knowledge.answer_writer import AnswerWriter
 from knowledge.intents import IntentClassifier
 from knowledge.llm import LanguageModel
 from knowledge.retriever import Retriever
+from memory.dropped_calls import DroppedCalls, MemoryDroppedCalls
 from nodes.authenticate import Authenticate
 from nodes.care import ACTS, Care
 from nodes.claims import Claims
@@ -73,6 +74,8 @@ class Services:
     retriever: Retriever
     classifier: IntentClassifier
     call_backs: CallBacks
+    dropped: DroppedCalls = field(default_factory=MemoryDroppedCalls)
+    """Calls that broke off a few minutes ago."""
     model: LanguageModel | None = None
     """None: nothing is asked of a language model; the dialogue does without."""
     hours: OpeningHours = field(default_factory=OpeningHours)
@@ -137,7 +140,9 @@ def build_graph(services: Services) -> CallGraph:
     graph.add_conditional_edges(
         START, _inline(routing.entry), ["greet", "classify", "repair", "transfer", "goodbye"]
     )
-    add("greet", speaking("greet", Greet()), "classify", END)
+    greet = Greet(services.dropped, frozenset(personal_names))
+    takes_up_again = ["classify", "authenticate", "transfer", END]  # what the last call broke off from
+    add("greet", speaking("greet", greet), *takes_up_again, behind_gate=personal_names)
     add("classify", _sorting(classify), "greet", "authenticate", *open_names, "repair")
     add("authenticate", speaking("authenticate", authenticate), *personal_names, "transfer", END)
     takes_up = ["authenticate", *open_names, END]  # the second request of one breath

@@ -11,7 +11,7 @@ not used by our graph.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +20,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError
 
+from graph.expiry import expiring
 from graph.redis_core_saver import RedisCoreSaver
 from graph.safekeeping import ASKED_AGAIN_S, Safekeeping
 from memory.redis_connection import missing
@@ -44,11 +45,12 @@ class CheckpointsUnavailable(Exception):
 
 @asynccontextmanager
 async def open_checkpoints(
-    path: str, serde: SerializerProtocol | None = None
+    path: str, serde: SerializerProtocol | None = None, ttl_s: float | None = None
 ) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """The saver on the file ``path`` (made with its folder if it is not there), or ``":memory:"``.
 
-    ``serde`` encrypts what is written. Raises :class:`CheckpointsUnavailable` when the file cannot be used.
+    ``serde`` encrypts what is written. Calls go ``ttl_s`` after their last turn (None: never; in memory they
+    go with the process). Raises :class:`CheckpointsUnavailable` when the file cannot be used.
     """
     if path == IN_MEMORY:
         yield InMemorySaver(serde=serde)
@@ -69,7 +71,8 @@ async def open_checkpoints(
             await saver.setup()
         except aiosqlite.Error as exc:
             raise _unavailable(path) from exc
-        yield saver
+        async with expiring(saver, ttl_s) if ttl_s is not None else nullcontext():
+            yield saver
     finally:
         await connection.close()
 
@@ -111,6 +114,11 @@ async def _redis_saver(
     if serde is not None:
         raise CheckpointsUnavailable(
             "langgraph-checkpoint-redis cannot encrypt; set CHECKPOINTS_REDIS=core to keep calls under a key"
+        )
+    if isinstance(client, RedisCluster):
+        raise CheckpointsUnavailable(
+            "langgraph-checkpoint-redis does not run on a cluster: its indexes cannot be made there. Set "
+            "CHECKPOINTS_REDIS=core, whose calls lie on all nodes."
         )
     if lacking := await missing(client):
         raise CheckpointsUnavailable(

@@ -44,6 +44,8 @@ class Dialogue:
         heard: Heard,
         cut: Mapping[str, str] | None = None,
         confirmed: asyncio.Event | None = None,
+        *,
+        instead: bool = False,
     ) -> AsyncGenerator[Reply, None]:
         """One turn of ``call_id``: the replies as they are produced, the line's next act last.
 
@@ -55,6 +57,10 @@ class Dialogue:
         to be prepared and not to be heard, and the run waits for the event before it ends. Cancelled
         before that, it has changed nothing.
 
+        ``instead`` is for a caller who went on before he had an answer: this turn holds all that he said, and
+        takes the place of his last one, which the state is no longer told of. What that one did elsewhere (a
+        failed attempt that was counted) remains done.
+
         :class:`CallBegins` begins anew whatever was known under that name: a dialplan that gives two
         callers the same id must not give the second what the first has proven.
         """
@@ -62,11 +68,16 @@ class Dialogue:
             with self._checkpointer.unless_certain(call_id, confirmed):
                 if isinstance(heard, CallBegins) and await self.state(call_id):
                     await self._checkpointer.adelete_thread(call_id)
+                went_on_from = ""
+                if instead:
+                    went_on_from = self._checkpointer.began_at(call_id)
+                else:
+                    self._checkpointer.begins(call_id)
                 state: CallState = {}
                 told = Manner() if isinstance(heard, CallBegins | Resumed | NotReached) else None
                 events = self._compiled.astream(
                     _turn_input(call_id, heard, cut or {}),
-                    _run(call_id, confirmed),
+                    _run(call_id, confirmed, went_on_from),
                     stream_mode=["custom", "values"],
                     durability="exit",
                 )
@@ -108,6 +119,7 @@ class Dialogue:
         lock = self._locks.get(call_id)
         if lock is not None and not lock.locked():
             del self._locks[call_id]
+        self._checkpointer.release(call_id)
         if isinstance(self._kept, Safekeeping):
             self._kept.release(call_id)
 
@@ -140,8 +152,12 @@ def _thread(call_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": call_id}}
 
 
-def _run(call_id: str, confirmed: asyncio.Event | None) -> RunnableConfig:
-    return {"configurable": {"thread_id": call_id, CONFIRMED: confirmed}}
+def _run(call_id: str, confirmed: asyncio.Event | None, went_on_from: str) -> RunnableConfig:
+    """``went_on_from`` a checkpoint that is not the last one; empty: the last one."""
+    run: dict[str, object] = {"thread_id": call_id, CONFIRMED: confirmed}
+    if went_on_from:
+        run["checkpoint_id"] = went_on_from
+    return {"configurable": run}
 
 
 def _manner(state: CallState) -> Manner:

@@ -29,6 +29,7 @@ class ProvisionalSaver(BaseCheckpointSaver[Any]):
         super().__init__(serde=kept.serde)
         self._kept = kept
         self._uncertain: dict[str, asyncio.Event] = {}
+        self._began_at: dict[str, str] = {}
 
     @contextmanager
     def unless_certain(self, thread_id: str, confirmed: asyncio.Event | None) -> Iterator[None]:
@@ -44,6 +45,18 @@ class ProvisionalSaver(BaseCheckpointSaver[Any]):
             yield
         finally:
             del self._uncertain[thread_id]
+
+    def began_at(self, thread_id: str) -> str:
+        """Id of the checkpoint that the last run of ``thread_id`` went on from; empty when it was none."""
+        return self._began_at.get(thread_id, "")
+
+    def begins(self, thread_id: str) -> None:
+        """A run begins: what it reads first is what it goes on from."""
+        self._began_at.pop(thread_id, None)
+
+    def release(self, thread_id: str) -> None:
+        """Nobody will ask for it any more."""
+        self._began_at.pop(thread_id, None)
 
     def _dropped(self, config: RunnableConfig) -> bool:
         confirmed = self._uncertain.get(str(config["configurable"]["thread_id"]))
@@ -70,7 +83,10 @@ class ProvisionalSaver(BaseCheckpointSaver[Any]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As the saver behind."""
-        return await self._kept.aget_tuple(config)
+        found = await self._kept.aget_tuple(config)
+        if found is not None:
+            self._began_at.setdefault(str(config["configurable"]["thread_id"]), found.checkpoint["id"])
+        return found
 
     async def alist(
         self,

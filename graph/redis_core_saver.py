@@ -31,6 +31,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 PREFIX = "standardiste:calls"
 
@@ -78,9 +79,9 @@ class RedisCoreSaver(BaseCheckpointSaver[str]):
         key = self._checkpoints(call, namespace)
         async with self._redis.pipeline(transaction=True) as pipe:
             if not self._history:
-                pipe.unlink(key)
+                _unlink(pipe, key)
                 if parent:
-                    pipe.unlink(self._writes(call, namespace, parent))
+                    _unlink(pipe, self._writes(call, namespace, parent))
             pipe.hset(key, checkpoint["id"], packed)
             pipe.sadd(self._namespaces(call), namespace)
             pipe.expire(key, self._ttl_s)
@@ -152,7 +153,7 @@ class RedisCoreSaver(BaseCheckpointSaver[str]):
             keys += [checkpoints, *(self._writes(thread_id, namespace, _text(one)) for one in ids)]
         async with self._redis.pipeline(transaction=False) as pipe:  # one by one: a cluster wants it so
             for key in keys:
-                pipe.unlink(key)
+                _unlink(pipe, key)
             await pipe.execute()
 
     async def calls(self) -> list[str]:
@@ -211,6 +212,11 @@ def _names(config: RunnableConfig) -> tuple[str, str, str]:
 
 def _config(call: str, namespace: str, checkpoint_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": call, "checkpoint_ns": namespace, "checkpoint_id": checkpoint_id}}
+
+
+def _unlink(pipe: Pipeline, key: str) -> None:
+    """In the pipeline, also in a cluster's, whose own ``unlink`` is a coroutine that puts nothing in it."""
+    pipe.execute_command("UNLINK", key)
 
 
 def _text(raw: bytes | str) -> str:

@@ -123,6 +123,8 @@ class CallState(TurnInput, total=False):
     """The caller's words that made the pending request: they may hold the claim's number."""
     act: str
     """What the caller's words of this turn do (:class:`knowledge.acts.Act`); empty when nothing special."""
+    left_off: Request | None
+    """What the caller's last call was about when it broke off; taken up if he says so."""
     queued: list[Request]
     """Requests that wait until the one before them is served: « mon contrat, et aussi vos horaires »."""
     taken_up: str
@@ -142,6 +144,8 @@ class CallState(TurnInput, total=False):
 
     # what is open
     awaiting: Awaiting | None
+    set_aside: Awaiting | None
+    """The question that was open when people were offered to who did not answer; he may answer it yet."""
     goto: str
     """The node that takes over in this turn; empty: the turn is over."""
 

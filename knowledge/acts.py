@@ -23,8 +23,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from knowledge.french import plain
+from knowledge.french import fold, lines, plain, words
 
+FIRST_NAMES_FILE = Path(__file__).parent / "first_names.txt"
+"""First names a caller may have."""
+NO_NAMES_FILE = Path(__file__).parent / "no_names.txt"
+"""Words that no name of a caller holds."""
 ACTS_FILE = Path(__file__).parent / "acts.toml"
 """The phrases; edited by whoever designs the dialogue."""
 
@@ -142,6 +146,29 @@ def only_takes_leave(text: str) -> bool:
     return _shows(said, _SIGNS[_TAKES_LEAVE]) and _LEAVE.search(said) is not None
 
 
+def only_gives_name(text: str) -> bool:
+    """Whether the caller just says who he is: « c'est Lucette Bourgeois », « Martin, Jean-Paul »."""
+    names = words(_WHO_SPEAKS.sub("", text.strip()))
+    if not 1 <= len(names) <= _LONGEST_NAME:
+        return False
+    return any(fold(name) in _FIRST_NAMES for name in names) and not any(
+        fold(name) in _NO_NAME for name in names
+    )
+
+
+def may_be_name(text: str) -> bool:
+    """Whether there is nothing but one or two words with capitals: « Leblanc. »."""
+    names = [word.strip(" .,!?") for word in _WHO_SPEAKS.sub("", text.strip()).split()]
+    return 1 <= len(names) <= _SHORT_NAME and all(
+        len(name) > 2 and name[0].isupper() and fold(name).lower() not in _NO_NAME for name in names
+    )
+
+
+def has_declared(text: str) -> bool:
+    """Whether the caller speaks of a declaration that he has made, and not of making one."""
+    return _HAS_DECLARED.search(plain(text)) is not None
+
+
 def only_gives_numbers(text: str) -> bool:
     """Whether the caller just dictates a number or a date, with the little words around it."""
     said = plain(text)
@@ -215,10 +242,28 @@ _LEAVE = re.compile(
     r"|raccroche\w*|laisse|rien|plus|fini|termine|suffit|week ?end|continuation|parfait|nickel|impeccable"
     r"|kenavo|entendu|top|super)\b"
 )
+_WHO_SPEAKS = re.compile(
+    r"^(?:(?:oui|alors|euh|ben|bonjour|all[oô]|voil[aà]),? )*"
+    r"(?:moi,? c['’]est |c['’]est |ici |je suis |je me nomme |je m['’]appelle "
+    r"|mon nom(?: de famille)? (?:c['’]est|est) |au nom de |c['’]est au nom de |je me pr[ée]sente,? )?"
+    r"(?:monsieur |madame |mademoiselle |m\.? |mme )?|(?: [aà] l['’]appareil)[ .]*$",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 4
+_SHORT_NAME = 2
+_NO_NAME = frozenset(lines(NO_NAMES_FILE))
+"""Words that make more than a name of it."""
+_HAS_DECLARED = re.compile(
+    r"\b(?:j ai|j avais|on a|on avait|nous avons|ai|avait|avais) (?:deja |bien |tout )*"
+    r"(?:declaree?s?|signalee?s?|fait (?:une|ma|la|notre) declaration)\b"
+    r"|\b(?:deja declare|en est ou|ou en est|pris (?:une|votre) decision|toujours (?:rien|pas)"
+    r"|pas de nouvelles|l expert|avance t il|dossier avance)\b"
+)
 _DICTATED = 3
 _AROUND_NUMBERS = re.compile(
     r"\b(?:un|une|et|le|la|c|est|euh|heu|alors|voila|puis|mon|ma|numero|client|cliente|identifiant|merci|double"
     r"|triple|fois|tiret|ne|nee|je|suis|du|de|en|oui|non|pardon|janvier|fevrier|mars|avril|mai|juin|juillet|aout"
     r"|septembre|octobre|novembre|decembre|premier|millions?|contrat|vie|v|i|e|donc|attendez|[a-z])\b"
 )
+_FIRST_NAMES = frozenset(name for line in lines(FIRST_NAMES_FILE) for name in line.split())
 _SIGNS = _read(ACTS_FILE)

@@ -2,8 +2,9 @@
 
 Theory of operation. An utterance loses what says nothing (hesitations, greetings, stutters, « mon
 conseiller m'a dit que… »: :func:`knowledge.french.gist`) and becomes a bag of features: word stems, small
-words included ("mon dossier" is not "un dossier"), pairs of neighbouring stems, how words sound, and runs of
-three to five letters inside words; the last two survive mis-transcriptions. Each is weighed by tf-idf, every
+words included ("mon dossier" is not "un dossier"), pairs of neighbouring stems, how words sound, runs of
+three to five letters inside words, and runs of four to six sounds across words (« dé gars des os »); the last
+three survive mis-transcriptions. Each is weighed by tf-idf, every
 family and then the whole brought to length one; features never seen in training count in the length, so that
 gibberish is short in what is known. On these, one regularised least-squares classifier per kind of request
 (kernel ridge: with fewer utterances than features, the exact solution is one small linear system, so
@@ -16,11 +17,19 @@ leaves to the others.
 
 Training utterances are the ``intents/*.txt`` files, edited without touching code: ``<intent>.txt``, and
 ``<intent>.<act>.txt`` for those that also do something (:class:`knowledge.acts.Act`).
+
+Cost. Training is a few seconds of processor for some 3,500 utterances, so what was learnt can be kept in a
+file; it is believed as long as neither the utterances nor this code have changed.
 """
 
+import hashlib
+import json
+import logging
 import math
+import os
+import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,9 +37,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge import french
 from knowledge.acts import Act
 from knowledge.documents import read_folder
 from knowledge.french import fold, gist, ngrams, sound, stem, words
+
+log = logging.getLogger(__name__)
 
 INTENTS_FOLDER = Path(__file__).parent / "intents"
 """The utterances that ship with the agent."""
@@ -41,11 +53,16 @@ QUESTIONS = "faq"
 
 _RIDGE = 0.5
 """Regularisation; a smaller one trusts each training line more."""
-_FAMILY_SHARES = {"stem": 1.0, "pair": 0.7, "sound": 0.6, "letters": 0.7}
+_FAMILY_SHARES = {"stem": 1.0, "pair": 0.7, "sound": 0.6, "letters": 0.7, "stream": 1.0}
 _LETTERS = (3, 4, 5)
+_STREAM = (4, 5, 6)
 _NONE_SCORE = 0.3
 """The score of "none of these": scores are near 1 for an intent, near 0 for what resembles nothing."""
 _SHARPNESS = tuple(range(2, 31))
+_RARE = 16
+"""A feature of at most so many utterances is compared pair by pair, which is quicker than a column."""
+_BLOCK = 256
+"""Rows up to which a triangular matrix is inverted as it is."""
 
 LIKELY_ACT = 0.5
 """From this probability on, what the classifier takes a request to do is believed."""
@@ -74,6 +91,8 @@ class Guess:
     """The words of this request, when the sentence holds two."""
     then: "Guess | None" = None
     """The other request of the sentence, to be taken up afterwards."""
+    several: bool = False
+    """The sentence has several parts, and not every one of them is clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +130,84 @@ class LocalIntentClassifier:
 
     @classmethod
     def train(
-        cls, folder: Path = INTENTS_FOLDER, questions: Iterable[str] | None = None
+        cls,
+        folder: Path = INTENTS_FOLDER,
+        questions: Iterable[str] | None = None,
+        kept_in: Path | None = None,
     ) -> "LocalIntentClassifier":
         """Learn the intents of ``folder``; one utterance per line of its files, ``#`` comments.
 
         ``questions`` count as utterances of ``faq``, where the folder has it: by default the headings of the
-        knowledge that ships with the agent, so that a new answer is also routed to.
-        Deterministic; a few tenths of a second. Raises :class:`IntentFilesError`.
+        knowledge that ships with the agent, so that a new answer is also routed to. ``kept_in`` is the file
+        (``.npz``) where what was learnt waits for the next start.
+        Deterministic; seconds of processor, tenths when it was kept. Raises :class:`IntentFilesError`.
         """
         examples = read_utterances(folder)
         if Kind(QUESTIONS) in examples:
             headings = _asked() if questions is None else questions
             written = {tuple(words(one)) for texts in examples.values() for one in texts}
             examples[Kind(QUESTIONS)] += [one for one in headings if tuple(words(one)) not in written | {()}]
+        if kept_in is None:
+            return cls._learn(examples)
+        fingerprint = _fingerprint(examples)
+        kept = cls._kept(kept_in, fingerprint, tuple(examples))
+        if kept is None:
+            kept = cls._learn(examples)
+            kept.keep(kept_in, fingerprint)
+        return kept
+
+    @classmethod
+    def _learn(cls, examples: Mapping["Kind", Sequence[str]]) -> "LocalIntentClassifier":
         kinds = tuple(examples)
         labels = np.array([row for row, kind in enumerate(kinds) for _ in examples[kind]])
-        vocabulary = _Vocabulary([_features(text) for texts in examples.values() for text in texts])
-        known = vocabulary.matrix()
+        utterances = [_features(text) for texts in examples.values() for text in texts]
+        vocabulary = _Vocabulary.of(utterances)
+        known = _Known([vocabulary.encode(one) for one in utterances])
         targets = np.eye(len(kinds), dtype=np.float32)[labels]
         # A line of a short file weighs more, but not so much that every file weighs the same.
         importance = np.sqrt((len(labels) / len(kinds)) / np.bincount(labels)[labels])
-        ridge = np.diag(_RIDGE / importance).astype(np.float32)
-        inverse = np.linalg.inv(known @ known.T + ridge)
-        solution = inverse @ targets
-        left_out = targets - solution / np.diag(inverse)[:, None]
-        weights = known.T @ solution
-        return cls(kinds, vocabulary, weights, _fit_sharpness(left_out.astype(np.float64), labels))
+        kernel = known.compared()
+        kernel[np.diag_indices_from(kernel)] += (_RIDGE / importance).astype(np.float32)
+        half = _inverse_of_lower(np.linalg.cholesky(kernel))  # the kernel's inverse is half.T @ half
+        solution = half.T @ (half @ targets)
+        left_out = targets - solution / np.square(half).sum(axis=0)[:, None]
+        sharpness = _fit_sharpness(left_out.astype(np.float64), labels)
+        return cls(kinds, vocabulary, known.weights(solution), sharpness)
+
+    @classmethod
+    def _kept(cls, file: Path, fingerprint: str, kinds: tuple["Kind", ...]) -> "LocalIntentClassifier | None":
+        """What was learnt from the same utterances; None when there is none, or it cannot be read."""
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                if str(kept["fingerprint"]) != fingerprint:
+                    return None
+                features = [(family, one) for family, one in json.loads(kept["features"].tobytes())]
+                vocabulary = _Vocabulary(features, kept["idf"], float(kept["unseen_idf"]))
+                return cls(kinds, vocabulary, kept["weights"], float(kept["sharpness"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as exc:
+            log.warning("intents.kept_unreadable %s: %s; learning again", file.name, exc)
+            return None
+
+    def keep(self, file: Path, fingerprint: str) -> None:
+        """Write what was learnt, whole or not at all; the agent works as well without."""
+        features = json.dumps(self._vocabulary.features).encode()
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            beside = file.with_name(f"{file.stem}.{os.getpid()}.npz")
+            np.savez(
+                beside,
+                fingerprint=np.array(fingerprint),
+                features=np.frombuffer(features, dtype=np.uint8),
+                idf=self._vocabulary.idf,
+                unseen_idf=np.array(self._vocabulary.unseen_idf),
+                weights=self._weights,
+                sharpness=np.array(self._sharpness),
+            )
+            beside.replace(file)
+        except OSError as exc:
+            log.warning("intents.not_kept %s: %s; the next start learns again", file.name, exc)
 
     @property
     def intents(self) -> tuple[str, ...]:
@@ -209,6 +280,16 @@ def read_utterances(folder: Path = INTENTS_FOLDER) -> dict[Kind, list[str]]:
     return examples
 
 
+def _fingerprint(examples: Mapping[Kind, Sequence[str]]) -> str:
+    """Of the utterances and of the code that learns from them."""
+    digest = hashlib.sha256()
+    for source in (__file__, french.__file__):
+        digest.update(Path(source).read_bytes())
+    for kind, texts in examples.items():
+        digest.update(json.dumps([kind.intent, kind.act, list(texts)]).encode())
+    return digest.hexdigest()
+
+
 def _asked() -> list[str]:
     """What the knowledge that ships with the agent answers."""
     return [one.question for one in read_folder()]
@@ -245,31 +326,52 @@ def _features(text: str) -> dict[str, Counter[str]]:
         padded = f"<{fold(word)}>"
         for length in _LETTERS:
             letters.update(padded[at : at + length] for at in range(len(padded) - length + 1))
+    sounds = [sound(word) for word in heard]
+    stream = f"|{''.join(sounds)}|"
     return {
         "stem": Counter(fenced[1:-1]),
         "pair": Counter(" ".join(pair) for pair in ngrams(fenced, 2)),
-        "sound": Counter(sound(word) for word in heard),
+        "sound": Counter(sounds),
         "letters": letters,
+        "stream": Counter(
+            stream[at : at + length] for length in _STREAM for at in range(len(stream) - length + 1)
+        ),
     }
+
+
+_Row = tuple[NDArray[np.int64], _Matrix]
+"""Columns, and their values, of one utterance."""
 
 
 class _Vocabulary:
     """Features of the training utterances, with their weights."""
 
-    def __init__(self, utterances: list[dict[str, Counter[str]]]) -> None:
-        self._utterances = utterances
-        self._columns: dict[tuple[str, str], int] = {}
+    def __init__(
+        self, features: Sequence[tuple[str, str]], idf: NDArray[np.float64], unseen_idf: float
+    ) -> None:
+        """``features``: family and feature, by column."""
+        self.features = tuple(features)
+        self.idf = idf
+        self.unseen_idf = unseen_idf
+        self._columns = {
+            one: (column, weight)
+            for column, (one, weight) in enumerate(zip(features, idf.tolist(), strict=True))
+        }
+        self._unknown = (-1, unseen_idf)
+
+    @classmethod
+    def of(cls, utterances: Sequence[Mapping[str, Counter[str]]]) -> "_Vocabulary":
+        """The features worth knowing of these utterances."""
         seen: Counter[tuple[str, str]] = Counter()
         for utterance in utterances:
             seen.update((family, one) for family, counts in utterance.items() for one in counts)
         # What one utterance alone has teaches hardly more than itself, save for a word of its own.
-        for feature in sorted(one for one, count in seen.items() if count > 1 or one[0] == "stem"):
-            self._columns[feature] = len(self._columns)
+        features = sorted(one for one, count in seen.items() if count > 1 or one[0] == "stem")
         total = len(utterances)
-        self._idf = {one: math.log((1 + total) / (1 + count)) + 1 for one, count in seen.items()}
-        self._unseen_idf = math.log(1 + total) + 1
+        idf = np.array([math.log((1 + total) / (1 + seen[one])) + 1 for one in features])
+        return cls(features, idf, math.log(1 + total) + 1)
 
-    def encode(self, utterance: Mapping[str, Counter[str]]) -> tuple[NDArray[np.int64], _Matrix]:
+    def encode(self, utterance: Mapping[str, Counter[str]]) -> _Row:
         """Columns and weights of the known features; with the unknown ones the length would be one."""
         columns: list[int] = []
         values: list[float] = []
@@ -277,10 +379,10 @@ class _Vocabulary:
         for family, counts in utterance.items():
             if not counts:
                 continue
-            weighed = [
-                (self._columns.get((family, one), -1), (1 + math.log(count)) * self._weight(family, one))
-                for one, count in counts.items()
+            found = [
+                (self._columns.get((family, one), self._unknown), count) for one, count in counts.items()
             ]
+            weighed = [(column, (1 + math.log(count)) * idf) for (column, idf), count in found]
             length = math.sqrt(sum(weight * weight for _, weight in weighed))
             share = _FAMILY_SHARES[family]
             square += share * share
@@ -289,16 +391,55 @@ class _Vocabulary:
         whole = math.sqrt(square) or 1.0
         return np.array(columns, dtype=np.int64), np.array(values, dtype=np.float32) / np.float32(whole)
 
-    def matrix(self) -> _Matrix:
-        """The training utterances, one per row."""
-        rows = np.zeros((len(self._utterances), len(self._columns)), dtype=np.float32)
-        for row, utterance in enumerate(self._utterances):
-            columns, values = self.encode(utterance)
-            rows[row, columns] = values
-        return rows
 
-    def _weight(self, family: str, feature: str) -> float:
-        return self._idf.get((family, feature), self._unseen_idf)
+class _Known:
+    """The training utterances as a matrix, one per row, most of it zero."""
+
+    def __init__(self, encoded: Sequence[_Row]) -> None:
+        rows = np.repeat(np.arange(len(encoded)), [len(columns) for columns, _ in encoded])
+        columns = np.concatenate([columns for columns, _ in encoded])
+        order = np.argsort(columns, kind="stable")
+        self._size = len(encoded)
+        self._rows = rows[order]
+        self._values = np.concatenate([values for _, values in encoded])[order]
+        # Every column has a value: it is a feature of one of these utterances.
+        _, self._starts, self._counts = np.unique(columns[order], return_index=True, return_counts=True)
+
+    def compared(self) -> _Matrix:
+        """How alike each utterance is to each other one: the matrix times its transpose."""
+        count = np.repeat(self._counts, self._counts)
+        common = count > _RARE
+        places = np.cumsum(self._counts > _RARE) - 1
+        dense = np.zeros((self._size, int((self._counts > _RARE).sum())), dtype=np.float32)
+        dense[self._rows[common], np.repeat(places, self._counts)[common]] = self._values[common]
+        alike: _Matrix = dense @ dense.T
+        cells, products = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        for size in range(1, _RARE + 1):
+            rows = self._rows[count == size].reshape(-1, size)
+            values = self._values[count == size].reshape(-1, size)
+            cells.append((rows[:, :, None] * self._size + rows[:, None, :]).ravel())
+            products.append((values[:, :, None] * values[:, None, :]).ravel())
+        rare = np.bincount(np.concatenate(cells), np.concatenate(products), self._size * self._size)
+        return alike + rare.astype(np.float32).reshape(alike.shape)
+
+    def weights(self, solution: _Matrix) -> _Matrix:
+        """Per feature and kind: the transposed matrix times ``solution``."""
+        shares = self._values[:, None] * solution[self._rows]
+        return np.asarray(np.add.reduceat(shares, self._starts, axis=0), dtype=np.float32)
+
+
+def _inverse_of_lower(lower: _Matrix) -> _Matrix:
+    """The inverse of a lower triangular matrix, by halves: a few big products instead of a general solver."""
+    size = len(lower)
+    if size <= _BLOCK:
+        return np.tril(np.linalg.inv(lower))
+    cut = size // 2
+    above, below = _inverse_of_lower(lower[:cut, :cut]), _inverse_of_lower(lower[cut:, cut:])
+    inverse = np.zeros_like(lower)
+    inverse[:cut, :cut] = above
+    inverse[cut:, cut:] = below
+    inverse[cut:, :cut] = -below @ (lower[cut:, :cut] @ above)
+    return inverse
 
 
 def _chances(scores: NDArray[np.float64], sharpness: float) -> NDArray[np.float64]:

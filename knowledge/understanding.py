@@ -21,7 +21,10 @@ from knowledge.acts import (
     Act,
     act,
     asks_in_general,
+    has_declared,
     is_elsewhere,
+    may_be_name,
+    only_gives_name,
     only_gives_numbers,
     only_takes_leave,
     wants_person,
@@ -31,6 +34,8 @@ from knowledge.intents import Guess, IntentClassifier
 
 CLEAR = 0.5
 """Confidence from which half of a sentence is a request of its own."""
+LOST = 0.35
+"""Confidence under which a sentence resembles nothing: then at least what it names counts."""
 CLEAR_BESIDE = 0.75
 """The same, where only « et » or a comma parts the halves."""
 
@@ -53,21 +58,32 @@ _PARTS = re.compile(
     r"|d'autre part)\b)\s*",
     re.IGNORECASE,
 )
-_WEAK_PARTS = re.compile(r"\s*(?:,|\bet\b)\s*", re.IGNORECASE)
+_WEAK_PARTS = re.compile(
+    r"\s*(?:,|\bet\b)\s*"
+    r"|(?<=\w)\s+(?=(?:je voudrais|je souhaite|je souhaiterais|j'aimerais|j'appelle pour)\b)",
+    re.IGNORECASE,
+)
+"""A transcription may leave every comma out: « je suis née le premier avril je voudrais la valeur… »."""
 _KEEPS_ITS_HEAD = re.compile(rf"(?:{_HEADS})$", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r".*\b(?:non,? pardon|euh,? non|non,? attendez|je voulais dire|je veux dire|enfin non|en fait,? non"
-    r"|ou plut[oô]t|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?)|laissez tomber"
+    r"|ou plut[oô]t|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?)"
+    r"|laissez tomber(?: (?:le|la|mon|ma|cette|ce|les|mes|pour) (?:\w+ )?\w+(?=,))?"
+    r"|(?:moi|par contre|non|l[aà]),? c'est (?=pour |au sujet |concernant |mon |ma )"
+    r"|parlons (?:plut[oô]t )?(?=de |du )"
     r"|oubliez (?:mon|ma|le|la) \w+)\b[,. ]*",
     re.IGNORECASE | re.DOTALL,
 )
 _DENIED = re.compile(
     r"\b(?:(?:je|j'|c'est|ce n'est|n'|ne|c'|en)\s?)*(?:\w+\s){0,2}?"
-    r"(?:pas|plus)\s(?:\w+\s){0,4}?(?:mon|ma|le|la|un|une|de|d'|du)\s?\w+(?:\s(?:vie|de sinistre))?"
+    r"(?:pas|plus)\s(?:\w+\s){0,4}?(?:mon|ma|le|la|un|une|d'une?|de|d'|du)\s?\w+(?:\s(?:vie|de sinistre))?"
     r"(?:,\s*|\s+(?=juste|plut[oô]t|mais))",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"\bmais\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:pour|au sujet de|à propos de|concernant|à cause de)\b", re.IGNORECASE)
+_PART_WORDS = 3
+"""What is shorter (« bonjour », « oui merci ») is no request that was not understood."""
 _SHORTEST = 4
 """Characters of a part worth judging."""
 
@@ -89,7 +105,7 @@ class Understanding:
         whole = self._one(text)
         if whole.act in _AT_ONCE:
             return whole
-        return self._two(text, whole) or whole
+        return self._two(text, whole) or replace(whole, several=self._has_an_unclear_part(text))
 
     def _what_stands(self, text: str) -> str:
         """Without what the caller takes back, when something clear is left."""
@@ -125,15 +141,24 @@ class Understanding:
         """The classifier's guess, unless the words show what kind of sentence it is."""
         if only_takes_leave(text):
             return _sure("goodbye", guess)
-        if only_gives_numbers(text):
+        if only_gives_numbers(text) or only_gives_name(text):
             return _sure("authentication", guess)
         if is_elsewhere(text):
             return _sure("other", guess)
+        if guess.confidence < CLEAR and guess.intent != "authentication" and may_be_name(text):
+            return replace(guess, intent="authentication", runner_up=guess.intent, act=None)
         if wants_person(text):
             return _sure("transfer", guess)
+        if guess.act is Act.DECLARE_CLAIM and has_declared(text):
+            return _sure("claims_status", replace(guess, act=None))
+        if _ADVICE.search(plain(text)):
+            return _sure("faq", guess)
         names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
         if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own:
             return Guess("faq", 0.8, guess.intent, 0.3)
+        topic = _topic(text)
+        if guess.confidence < LOST and topic not in {None, guess.intent} and not asks_in_general(text):
+            return Guess(str(topic), CLEAR, guess.intent, 0.0)
         return guess
 
     def _two(self, text: str, whole: Guess) -> Guess | None:
@@ -147,9 +172,21 @@ class Understanding:
                 # « merci, ah si, encore une question »: he stays.
                 first, second = second, first
                 first_said, second_said = second_said, first_said
+            if second.intent == "transfer" and _BUT.search(text):
+                # « j'ai une question, mais je voudrais quelqu'un »: the person comes first.
+                first, second = second, first
+                first_said, second_said = second_said, first_said
             if best is None or weaker > best[0]:
                 best = (weaker, replace(first, said=first_said, then=replace(second, said=second_said)))
         return best[1] if best else self._with_topic(text, whole)
+
+    def _has_an_unclear_part(self, text: str) -> bool:
+        """Whether words that could be a request of their own, beside another, are none that it knows."""
+        return any(
+            min(self._one(part).confidence for part in parts) < CLEAR
+            for *parts, needed in _cuts(text)
+            if needed == CLEAR and all(len(part.split()) >= _PART_WORDS for part in parts)
+        )
 
     def _with_topic(self, text: str, whole: Guess) -> Guess | None:
         """« un conseiller pour mon contrat »: what the person is wanted for."""
@@ -171,10 +208,35 @@ _AT_ONCE = frozenset(
 _HIS = re.compile(
     r"\b(?:mon|ma|mes|notre|nos) (?:\w+ )?(?:contrats?|sinistres?|dossiers?|epargne|assurance|versements?"
     r"|argent|rembours\w+|placements?|accidents?|expert|rachat|retrait|virement|degats?|vol|voiture|toit\w*|cheque"
-    r"|indemn\w+|beneficiaires?|capital|declaration|prelevements?|releve)\b|\bj (?:ai|avais|attends)\b"
+    r"|indemn\w+|beneficiaires?|capital|declaration|prelevements?|releve)\b"
+    r"|\bj (?:ai|avais|attends)\b(?! (?:dit|lu|vu|entendu|appris|une question|besoin|envie|change|demenage))"
 )
+_ADVICE = re.compile(
+    r"\b(?:vous|tu) (?:me |nous )?(?:conseillez|recommandez|conseilles|suggerez)\b"
+    r"|\b(?:que|quoi) (?:me |nous )?(?:conseillez|recommandez|suggerez)\b"
+    r"|\b(?:je|on) (?:devrais|devrait|ferais (?:bien|mieux) de) (?:\w+ )?(?:investir|placer|miser|retirer)\b"
+)
+"""Whose advice is asked is no matter of his contract, whatever it names: that question has no answer here."""
 _HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
 """What a question in general is taken for when it names things that callers have."""
+
+
+_TOPICS = {
+    "contract_inquiry": re.compile(
+        r"\b(?:solde|benefici\w+|cotisations?|prelevements?|versements?|placements?|epargne|rachats?|contrats?"
+        r"|assurance vie|interets|plus values?|rente)\b"
+    ),
+    "claims_status": re.compile(
+        r"\b(?:sinistres?|expert|expertise|indemni\w+|rembours\w+|degats?|constat|reparations?|devis)\b"
+    ),
+}
+"""What a sentence that the classifier cannot place is at least about."""
+
+
+def _topic(text: str) -> str | None:
+    said = plain(text)
+    found = [intent for intent, named in _TOPICS.items() if named.search(said)]
+    return found[0] if len(found) == 1 else None
 
 
 def _sure(intent: str, guess: Guess) -> Guess:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -66,16 +66,18 @@ class FileArchive:
         """Write one file. Raises :class:`ArchiveUnavailable`; then nothing is left of it."""
         return await asyncio.to_thread(self._keep, kind, about, content)
 
-    async def find(self, *, caller: str = "", customer_number: str = "") -> list[Filed]:
-        """Files about that caller or that customer. Opens every file: for a command, not for a call."""
+    async def find_call(self, call_id: str) -> list[Filed]:
+        """Files of one call, in order; for a command."""
         return await asyncio.to_thread(
-            lambda: [
-                filed
-                for filed in self._all()
-                if (caller and filed.about.caller == caller)
-                or (customer_number and filed.about.customer_number == customer_number)
-            ]
+            lambda: [filed for filed in self._all() if filed.about.call_id == call_id]
         )
+
+    async def find(self, *, caller: str = "", customer_number: str = "") -> list[Filed]:
+        """Files of calls about that caller or that customer. Opens every file: for a command, not for a call.
+
+        A customer's call is his from its beginning: what was filed before he was identified is found as well.
+        """
+        return await asyncio.to_thread(self._find, caller, customer_number)
 
     async def read(self, filed: Filed) -> bytes:
         """Its content."""
@@ -85,9 +87,9 @@ class FileArchive:
         """It is gone, and its day's folder with it when that is empty."""
         await asyncio.to_thread(_remove, filed.path)
 
-    async def remove_call(self, call_id: str) -> int:
-        """Everything of one call; how many files that were."""
-        return await asyncio.to_thread(self._remove_call, call_id)
+    async def remove_call(self, call_id: str, kinds: Collection[Kind] = tuple(Kind)) -> int:
+        """Everything of one call, or of these kinds; how many files that were."""
+        return await asyncio.to_thread(self._remove_call, call_id, kinds)
 
     async def sweep(self, today: date, days: Mapping[Kind, int]) -> int:
         """Remove what is older than its kind may be kept (0: nothing is kept); how many days' folders."""
@@ -102,8 +104,8 @@ class FileArchive:
             data = self._ring.seal(data, about.call_id.encode())
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for part in range(1, 1000):  # a call that went on in this worker has a second part
-                path = folder / f"{about.call_id}.{part}"
+            for part in range(1, 1000):  # sound comes in pieces; a call that went on has a second transcript
+                path = folder / f"{about.call_id}.{part:03}"
                 try:
                     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 except FileExistsError:
@@ -132,10 +134,20 @@ class FileArchive:
                 with suppress(FileNotFoundError):  # swept meanwhile
                     yield Filed(path, kind, self._open(path)[0])
 
-    def _remove_call(self, call_id: str) -> int:
+    def _find(self, caller: str, customer_number: str) -> list[Filed]:
+        every = list(self._all())
+        calls = {
+            filed.about.call_id
+            for filed in every
+            if (caller and filed.about.caller == caller)
+            or (customer_number and filed.about.customer_number == customer_number)
+        }
+        return [filed for filed in every if filed.about.call_id in calls]
+
+    def _remove_call(self, call_id: str, kinds: Collection[Kind]) -> int:
         if not _PLAIN_NAME.fullmatch(call_id):
             return 0
-        paths = [path for kind in Kind for path in (self._folder / kind.value).glob(f"*/{call_id}.*")]
+        paths = [path for kind in kinds for path in (self._folder / kind.value).glob(f"*/{call_id}.*")]
         for path in paths:
             _remove(path)
         return len(paths)

@@ -100,6 +100,7 @@ async def _tell(line: "asyncio.Queue[BreakerNews]", client: Redis, channel: str,
 async def _hear(breakers: Breakers, client: Redis, channel: str, worker: str) -> None:
     while True:
         try:
+            await client.ping()  # from its first command a cluster's client knows the nodes; this is not one
             async with client.pubsub(ignore_subscribe_messages=True) as heard:
                 await heard.subscribe(channel)
                 while True:

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from memory.counters import pseudonym
+from memory.sealing import CannotOpen, KeyRing
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +75,25 @@ class MemoryDroppedCalls:
 class RedisDroppedCalls:
     """For all workers."""
 
-    def __init__(self, client: Redis, secret: bytes, prefix: str = PREFIX) -> None:
-        """``secret`` hides callers' numbers from the store."""
+    def __init__(
+        self, client: Redis, secret: bytes, ring: KeyRing | None = None, prefix: str = PREFIX
+    ) -> None:
+        """``secret`` hides callers' numbers from the store; ``ring`` seals what is kept."""
         self._redis = client
         self._secret = secret
+        self._ring = ring
         self._prefix = prefix
 
     async def keep(self, caller: str, dropped: DroppedCall) -> None:
         """See :class:`DroppedCalls`."""
         if not caller:
             return
-        written = json.dumps({"pending": dropped.pending, "request": dropped.request})
+        key = self._key(caller)
+        written = json.dumps({"pending": dropped.pending, "request": dropped.request}).encode()
+        if self._ring is not None:
+            written = self._ring.seal(written, key.encode())
         try:
-            await self._redis.set(self._key(caller), written, ex=round(KEPT_S))
+            await self._redis.set(key, written, ex=round(KEPT_S))
         except (RedisError, OSError) as exc:
             log.warning("dropped_call.not_kept", extra={"error": type(exc).__name__})
 
@@ -94,12 +101,13 @@ class RedisDroppedCalls:
         """See :class:`DroppedCalls`."""
         if not caller:
             return None
+        key = self._key(caller)
         try:
-            written = await self._redis.getdel(self._key(caller))
-        except (RedisError, OSError) as exc:
+            written = self._opened(await self._redis.getdel(key), key)
+        except (RedisError, OSError, CannotOpen, ValueError) as exc:
             log.warning("dropped_call.not_read", extra={"error": type(exc).__name__})
             return None
-        match json.loads(written) if written else None:
+        match written:
             case {"pending": str(pending), "request": str(request)}:
                 return DroppedCall(pending, request)
             case _:
@@ -108,6 +116,13 @@ class RedisDroppedCalls:
     async def forget(self, caller: str) -> bool:
         """See :class:`DroppedCalls`; raises ``redis.exceptions.RedisError``: who erases must know."""
         return bool(await self._redis.unlink(self._key(caller)))
+
+    def _opened(self, written: bytes | str | None, key: str) -> object:
+        """What was written. Raises ``CannotOpen``, and ValueError for what is no JSON."""
+        if not written:
+            return None
+        data = written.encode() if isinstance(written, str) else written
+        return json.loads(data if self._ring is None else self._ring.open(data, key.encode()))
 
     def _key(self, caller: str) -> str:
         return f"{self._prefix}:{pseudonym(self._secret, 'caller', caller)}"

@@ -16,6 +16,8 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from memory.limits import Over
+
 KEPT_IN_MEMORY = 1000
 
 
@@ -79,6 +81,14 @@ class PassedOn(_Event):
     """Empty unless identity was proven in this call."""
 
 
+class LimitReached(_Event):
+    """The agent does not serve this caller, or no further; people take over."""
+
+    title: ClassVar[str] = "limit reached"
+    kind: Literal["limit.reached"] = "limit.reached"
+    which: Over
+
+
 class CallEnded(_Event):
     """The agent has nothing more to do with the call."""
 
@@ -128,6 +138,7 @@ Event = Annotated[
     | TurnTaken
     | Identified
     | PassedOn
+    | LimitReached
     | CallEnded
     | ProviderSwitched
     | CallBackRequested

@@ -81,11 +81,16 @@ class Limits:
             await self._unless_away(self._counters.give_back("line", call_id), None)
 
     async def spend(self, call_id: str, cents: float) -> Over | None:
-        """Providers cost ``cents`` for this call; the limit that is reached by it."""
+        """Providers cost ``cents`` for this call; the limit that is reached by it.
+
+        Without a name of a call (empty) it is the day's alone.
+        """
         rules = self._rules
-        spent = self._spent[call_id] = self._spent.get(call_id, 0.0) + cents
+        spent = 0.0
+        if call_id:
+            spent = self._spent[call_id] = self._spent.get(call_id, 0.0) + cents
         day = await self._day(cents) if rules.cost_of_day_cents else 0.0
-        if rules.cost_of_call_cents and spent >= rules.cost_of_call_cents:
+        if call_id and rules.cost_of_call_cents and spent >= rules.cost_of_call_cents:
             return Over.COST_OF_CALL
         if rules.cost_of_day_cents and day >= rules.cost_of_day_cents:
             return Over.COST_OF_DAY

@@ -1,4 +1,4 @@
-"""What providers of speech and language did, for those who watch: switches, answers, tokens.
+"""What providers of speech and language did, for those who watch: switches, answers, tokens, costs.
 
 Told through one callback per process (:data:`Tell`), which counts and logs; nothing here is of a caller, and
 no call waits for it. Names are those of the ports' ``name``: ``groq:whisper-large-v3-turbo``.
@@ -76,7 +76,15 @@ class TokensUsed:
     completion: int
 
 
-ProviderNews = Switched | Failed | Exhausted | Answered | TokensUsed
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a hosted provider did has its price."""
+
+    stage: Stage
+    cents: float
+
+
+ProviderNews = Switched | Failed | Exhausted | Answered | TokensUsed | Spent
 
 Tell = Callable[[ProviderNews], None]
 """Somebody who wants to know. Quick, and never fails."""

@@ -54,6 +54,7 @@ _WILL_NOT_SAY = re.compile(
     re.IGNORECASE,
 )
 _DAY_OF_MONTH = re.compile(rf"\b(?:{'|'.join(written.MONTHS)}|fevrier|aout|decembre)\b", re.IGNORECASE)
+_FEW_WORDS = 5
 _LONGEST_DAY_WORDS = 3
 """« vingt et un »."""
 _WHY = re.compile(
@@ -87,7 +88,9 @@ class Authenticate:
             return True
         if takes_leave(caller.text):
             return False
-        if self._born(caller) is not None:
+        if self._born(caller) is not None or _only_leaves_it(caller):
+            return True
+        if awaiting["what"] == "other_number" and spoken.yes_no(caller.text) is False:
             return True
         if awaiting["what"] != "birth_date":
             return _cannot(caller)
@@ -178,7 +181,7 @@ class Authenticate:
         if not number.isdigit():  # a claim or a contract: it is also what he calls about
             given["request"] = f"{state.get('request', '')} {number}".strip()
         born = self._born(caller) or _earlier(state)
-        if born is not None and not caller.keyed:
+        if born is not None:
             return {**given, **await self._prove(state, speak, number, born)}
         speak(load(self.name).say("ask_birth_date", number=_as_written(number)))
         return {**given, **self._asks("birth_date")}
@@ -326,14 +329,9 @@ class Authenticate:
         if caller.keyed:
             keyed = spoken.keyed_reference(caller.text)
             return keyed.value if keyed else None
-        said = spoken.any_reference(_parted(caller.text, self.today())[0])
-        if said is None or (said.kind is spoken.ReferenceKind.CLAIM and self._is_to_come(said.value)):
-            return None
-        return said.value
-
-    def _is_to_come(self, claim: str) -> bool:
-        """A claim of a coming year: digits that were meant otherwise (``SIN-2045-173615``)."""
-        return int(claim[4:8]) > self.today().year
+        today = self.today()
+        said = spoken.any_reference(_parted(caller.text, today)[0], today.year)
+        return said.value if said else None
 
     def _born(self, caller: Caller) -> date | None:
         """The birth date in the caller's words; keys are read as one only where one is asked for."""
@@ -379,6 +377,12 @@ def _cannot(caller: Caller) -> bool:
     """Whether the caller says that he has no number, or will not give it."""
     said = caller.text.replace("’", "'")
     return _HAS_NO_NUMBER.search(said) is not None or _WILL_NOT_SAY.search(said) is not None
+
+
+def _only_leaves_it(caller: Caller) -> bool:
+    """« oh non laissez tomber », and nothing else that he would rather have."""
+    few = len(caller.text.split()) <= _FEW_WORDS
+    return not caller.keyed and few and _LEAVES_IT.search(caller.text) is not None
 
 
 def _in_words(text: str) -> ThirdItem | None:

@@ -29,7 +29,7 @@ from graph.skill import (
     request_served,
 )
 from graph.state import Awaiting, CallState, CallUpdate, SpokenTo, TransferReason
-from knowledge.acts import Act, act
+from knowledge.acts import Act, act, acts
 from prompts import Line, load
 from tools import spoken
 
@@ -184,12 +184,13 @@ class Care:
 
     def _adapt(self, state: CallState, speak: Speak, wish: Act) -> CallUpdate:
         manner = state.get("manner") or SpokenTo(pace="normal", louder=False)
-        if wish is Act.SLOWER:
+        wishes = acts(asked(state)) | {wish}  # « moins vite, je suis un peu sourde » is both
+        if Act.SLOWER in wishes:
             manner = SpokenTo(pace="slow", louder=manner["louder"])
-        else:
+        if Act.LOUDER in wishes:
             manner = SpokenTo(pace=manner["pace"], louder=True)
         adopt(manner)
-        self._say(speak, "slower" if wish is Act.SLOWER else "louder")
+        self._say(speak, "slower" if Act.SLOWER in wishes else "louder")
         return {**self._repeat(state, speak), "manner": manner}
 
     def _repeat(self, state: CallState, speak: Speak) -> CallUpdate:

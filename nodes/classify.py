@@ -6,13 +6,14 @@ leads away from it; everything else goes back to whoever asked, who can say that
 After "anything else?" it is the other way round: "non, un conseiller" is first of all a request.
 
 Two requests in one sentence are both kept: the first takes the turn, the second waits in ``queued`` until
-it is served. What the local classifier is unsure of goes to a language model, where there is one: masked,
-within a budget, and only to choose an intent; late, away or wrong, the local guess stands.
+it is served. What the local classifier is unsure of, and a sentence of several parts of which it is not sure
+of each, goes to a language model, where there is one: masked, within a budget, and only to choose an intent;
+late, away or wrong, the local guess stands.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +33,11 @@ log = logging.getLogger(__name__)
 
 FEW_WORDS = 6
 """« et celui de mars, alors »: a longer sentence says by itself what it is about."""
+
+YES_NO_KEYS = frozenset({"1", "2"})
+
+LEAST_OF_A_QUESTION = 5
+"""Words; « vous êtes là ? » asks for nothing."""
 
 SURE = 0.5
 """Confidence above which a guess is acted upon."""
@@ -87,12 +93,22 @@ class Classify:
         if caller is None:
             return {"goto": "repair"}
         shown = None if caller.keyed else act(caller.text)
+        reopened = self._reopened(state, caller)
         if shown is not None and shown in self.care:
-            return {"goto": self.care[shown], "act": shown.value, "silences": 0}
-        update: CallUpdate = {"act": shown.value if shown else "", **await self._sort(state, caller)}
-        if update["goto"] == "repair" and await self._can_be_answered(caller):
+            return {**reopened, "goto": self.care[shown], "act": shown.value, "silences": 0}
+        state = {**state, **reopened}
+        sorted_to = await self._sort(state, caller)
+        update: CallUpdate = {**reopened, "act": shown.value if shown else "", **sorted_to}
+        if update["goto"] == "repair" and (_asks(caller) or await self._can_be_answered(caller)):
             update = {**update, "goto": "faq"}
         return {**update, "silences": 0}
+
+    def _reopened(self, state: CallState, caller: Caller) -> CallUpdate:
+        """Who was silent, and offered people, may answer that offer, or after all the question before it."""
+        awaiting, aside = state.get("awaiting"), state.get("set_aside")
+        if aside is None or (awaiting is not None and self._is_answer(awaiting, caller)):
+            return {"set_aside": None}
+        return {"set_aside": None, "awaiting": aside}
 
     async def _can_be_answered(self, caller: Caller) -> bool:
         """Whether words that no intent claims for sure are close to a question of the knowledge base."""
@@ -107,6 +123,10 @@ class Classify:
             return {"goto": "transfer", "transfer_reason": "asked"}
         if refuses_recording(caller.text):
             return {"goto": "greet"}
+        if awaiting and awaiting["by"] == "greet":  # whether to go on where the last call broke off
+            if self._says_yes_or_no(caller):
+                return {"goto": "greet"}
+            awaiting = None
         answers = awaiting is not None and self._is_answer(awaiting, caller)
         if awaiting and answers and awaiting["form"] != "open":
             return self._back_to(awaiting, caller)
@@ -119,7 +139,7 @@ class Classify:
         if awaiting and awaiting["form"] != "open":
             changed = self._node(guess) is not None and guess.confidence >= SURE_ENOUGH_TO_CHANGE
             return self._both(state, guess, caller) if changed else self._back_to(awaiting, caller)
-        if caller.text and not caller.keyed and guess.confidence < SURE:
+        if caller.text and not caller.keyed and (guess.confidence < SURE or guess.several):
             guess = await self._second_opinion(caller.text, guess)
         if self._node(guess) is not None and guess.confidence >= SURE:
             return self._both(state, guess, caller)
@@ -128,6 +148,16 @@ class Classify:
         if (followed := self._follows_up(state, caller, 2 * FEW_WORDS)) is not None:
             return self._to(followed, caller)
         return {"goto": "repair"}
+
+    def _says_yes_or_no(self, caller: Caller) -> bool:
+        """Whether it is that and no request, nor a farewell: « oui, un conseiller » is one."""
+        if caller.keyed:
+            return caller.text in YES_NO_KEYS
+        if len(caller.text.split()) > FEW_WORDS or spoken.yes_no(caller.text) is None:
+            return False
+        guess = self.classifier.classify(caller.text)
+        asks = self._node(guess) not in (None, "goodbye") and guess.confidence >= SURE_ENOUGH_TO_CHANGE
+        return not asks and not takes_leave(caller.text)
 
     def _follows_up(self, state: CallState, caller: Caller, at_most: int = FEW_WORDS) -> str | None:
         """The personal skill that spoke last, when a few words point at something it spoke of.
@@ -138,8 +168,10 @@ class Classify:
         open_ended = awaiting is None or awaiting["what"] == "more"
         if topic not in self.personal or not open_ended or caller.keyed or takes_leave(caller.text):
             return None
-        if len(caller.text.split()) > at_most or spoken.yes_no(caller.text) is not None:
+        if len(caller.text.split()) > at_most:
             return None
+        if spoken.yes_no(caller.text) is not None and not choices.means_other(caller.text):
+            return None  # « non pas celui-là, l'autre » is no answer to "autre chose ?"
         said = " ".join(str(one.text) for one in state.get("messages", []) if one.name == topic)
         points = choices.refers(caller.text) or choices.shares_name(caller.text, said)
         more = Awaiting(by=topic, what="more", form="open")
@@ -163,8 +195,11 @@ class Classify:
         except LlmFailed as exc:
             log.info("classify.model_failed %s", exc)
             return guess
+        if chosen.first == guess.intent and chosen.second is None:
+            return guess if guess.confidence >= BELIEVED else replace(guess, confidence=BELIEVED)
         then = Guess(chosen.second, BELIEVED, guess.intent, 0.0, said=text) if chosen.second else None
-        return Guess(chosen.first, BELIEVED, guess.intent, 0.0, guess.act, text, then)
+        kept = guess.act if chosen.first == guess.intent else None
+        return Guess(chosen.first, BELIEVED, guess.intent, 0.0, kept, text, then)
 
     def _both(self, state: CallState, guess: Guess, caller: Caller) -> CallUpdate:
         """The first request takes the turn; the second waits, when it is one that can."""
@@ -191,3 +226,9 @@ class Classify:
         if node == "transfer":
             return {"goto": node, "transfer_reason": "asked"}
         return {"goto": node}
+
+
+def _asks(caller: Caller) -> bool:
+    """Whether a question was put that no intent claims: who knows no answer says so, and offers a person."""
+    said = caller.text.strip()
+    return not caller.keyed and said.endswith("?") and len(said.split()) >= LEAST_OF_A_QUESTION

@@ -10,7 +10,7 @@ After a line that broke off only questions are said again, never answers: those 
 import re
 from dataclasses import dataclass
 
-from graph.skill import MAX_TURNS, Speak, caller_turn, heard_as, last_question, turns_taken
+from graph.skill import MAX_TURNS, Speak, caller_turn, heard_as, last_question, question, turns_taken
 from graph.state import CallState, CallUpdate
 from prompts import load
 
@@ -20,8 +20,12 @@ _GREETING = re.compile(
 )
 
 MAX_MISSES = 3
-MAX_SILENCES = 3
-"""At the third time in a row a human takes over, or the call ends when nobody is there."""
+"""At the third time in a row a human takes over."""
+
+OFFERED_AT = 3
+MAX_SILENCES = 4
+"""Two reminders, in two wordings; then people are offered, or a call-back when they are away; then the call
+ends. Somebody may be there who cannot speak, or is not heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,21 @@ class Repair:
 
     def _nobody_spoke(self, state: CallState, speak: Speak) -> CallUpdate:
         silences = state.get("silences", 0) + 1
-        if silences >= MAX_SILENCES:
+        awaiting = state.get("awaiting")
+        offered = awaiting is not None and awaiting["by"] == "transfer"
+        if silences >= MAX_SILENCES or (silences == OFFERED_AT and offered):
             return {"silences": 0, "goto": "goodbye"}
-        speak(load(self.name).say("quiet", nth=silences - 1))
-        return {"silences": silences, "awaiting": state.get("awaiting")}
+        if silences < OFFERED_AT:
+            speak(load(self.name).say("quiet", nth=silences - 1))
+            return {"silences": silences, "awaiting": awaiting}
+        away = state.get("people_away", False)
+        speak(load(self.name).say("quiet_offer_closed" if away else "quiet_offer"))
+        return {
+            "silences": silences,
+            "transfer_reason": "asked",
+            "set_aside": awaiting,
+            "awaiting": question("transfer", "call_back" if away else "offer", "yes_no"),
+        }
 
     def _take_up(self, state: CallState, speak: Speak) -> CallUpdate:
         """Ask again what was asked when the line broke off."""

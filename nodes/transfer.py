@@ -90,6 +90,9 @@ class Transfer:
                 return self._corrects(caller)
             case "same_number" | "check_number" if _number(caller) is not None:
                 return True
+            case "offer" | "call_back" if _agrees(caller) is False and not caller.keyed:
+                # « non merci, dites-moi plutôt vos horaires » holds the next request
+                return len(caller.text.split()) <= SHORT_WORDS
             case _:
                 return _agrees(caller) is not None
 

@@ -35,7 +35,7 @@ people were not reached.
 with ``__``, so that the adviser's channel inherits them: ``VOICEBOT_QUEUE`` (the desk),
 ``VOICEBOT_EXTENSION`` (when the settings name one for the desk), ``VOICEBOT_REASON`` (``asked``,
 ``not_understood``, ``not_identified``, ``adviser_needed``, ``unavailable``, ``unknown``, ``technical``,
-``operator``),
+``operator``, ``too_long``, ``limit``),
 ``VOICEBOT_SUMMARY`` (one line, French), ``VOICEBOT_CUSTOMER`` (8 digits; empty unless identity was proven in
 this call). How they are rung is :class:`telephony.handover.HandoverPlan`:
 
@@ -257,6 +257,7 @@ class AgiServer:
         takes_calls: Callable[[], bool] = lambda: True,
         header_s: float = 5.0,
         settle_s: float = 10.0,
+        shares_port: bool = False,
     ) -> None:
         """``audio_address`` is where Asterisk finds the media server; ``plan``, how callers are passed on.
 
@@ -264,8 +265,10 @@ class AgiServer:
         worker were draining. A call that broke off is taken all the same: somebody has to talk to it.
         ``header_s`` bounds the wait for the whole environment. ``settle_s`` bounds what may take the leg
         that is left when the other has ended: the session to finish, or Asterisk to answer the EXEC.
+        ``shares_port``: other processes listen on the same port, and the system spreads the calls over them.
         """
         self._address = (host, port)
+        self._shares_port = shares_port
         self._switchboard = switchboard
         self._reception = reception
         self._audio_address = audio_address
@@ -341,7 +344,13 @@ class AgiServer:
 
         host, port = self._address
         try:
-            self._server = await asyncio.start_server(accept, host, port, limit=LONGEST_HEAD_BYTES)
+            self._server = await asyncio.start_server(
+                accept,
+                host,
+                port,
+                limit=LONGEST_HEAD_BYTES,
+                reuse_port=self._shares_port or None,
+            )
         except OSError:
             await self._end_legs()
             raise

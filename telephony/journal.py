@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from graph.heard import Heard, Unreached
+from memory.limits import Over
 from telephony.call import Call, CallId, Outcome, Transferred
 
 
@@ -140,6 +141,13 @@ class CallerIdentified:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitReached:
+    """The caller is not served, or no further: people take over."""
+
+    which: Over
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """An ear, a voice or the dialogue failed; ``component`` is one of stt, tts, dialogue."""
 
@@ -167,6 +175,7 @@ CallEvent = (
     | TurnTimed
     | RecordingRefused
     | CallerIdentified
+    | LimitReached
     | StageFailed
     | CallEnded
 )

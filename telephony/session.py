@@ -26,7 +26,8 @@ answer has begun
 presses a key          gives the floor to what he keys
 is silent              lets the dialogue ask
 asks for a moment      gives it to him, and does not ask whether he is still there
-waits for the answer   tells him that he is being served, with a line that needs no provider
+waits for the answer   tells him that he is being served, with lines that need no provider, as often as
+                       nothing is heard for so long
 hangs up               cancels everything
 =====================  =====================================================================================
 
@@ -36,7 +37,7 @@ dialogue end there: the caller is told, and handed to people.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -74,9 +75,11 @@ from telephony.journal import (
 from telephony.line import Digit, Line, LineClosed, LineEvent
 from telephony.standby import StandbyLines, waiting_line
 from telephony.turn import SENTENCE_PAUSE_MS, Budgets, Parts, Turn
+from telephony.turned_away import Parting
 
-KEYS_PATIENCE_S = 3.0
-"""Pause after a key that ends a keyed number without ``#``: people look down at the keypad and up again."""
+KEYS_PATIENCE_S = 2.5
+"""Pause after a key that ends a keyed number without ``#``: people look down at the keypad and up again. With
+:data:`LEAST_WAIT_MS`, less than the 3 s in which something has to be heard."""
 
 LONGEST_TURN_MS = 30_000
 """Pieces of speech are joined up to this length; Whisper hears 30 s at a time."""
@@ -90,8 +93,9 @@ SLOW_PATIENCE_MS = 1500
 MOMENT_MS = 60_000
 """For who asked for a moment: no question whether he is there for so long (our judgement)."""
 
-LEAST_WAIT_MS = 500
-"""Of the wait, this much comes after the decision that his turn is over: an answer may be about to begin."""
+LEAST_WAIT_MS = 300
+"""Of the wait, this much comes after the decision that his turn is over: an answer may be about to begin.
+Behind the longest patience, less than the 3 s in which something has to be heard."""
 
 COUGH_AT_MOST_MS = 1100
 """A sound without words that is no longer, with half a second of line around it, is a cough; in a longer one
@@ -99,9 +103,6 @@ somebody speaks who was not understood yet: he may end his sentence before the v
 
 GOES_ON_WITHIN_MS = 1000
 """Who speaks again so soon after "oui…", over the agent's voice, goes on with what he was saying."""
-
-FILLERS = 2
-"""In one wait; the budgets end it before a third is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,9 @@ class Session:
         budgets: Budgets | None = None,
         standby: StandbyLines | None = None,
         today: Callable[[], date] = date.today,
+        parting: Callable[[], Awaitable[Parting | None]] | None = None,
     ) -> None:
+        """``parting`` is asked at each turn of the caller; see :class:`telephony.turn.Parts`."""
         self._call = call
         self._line = line
         self._dialogue = dialogue
@@ -159,7 +162,9 @@ class Session:
         self._keys_patience_s = keys_patience_s
         self._budgets = budgets or Budgets()
         self._standby = standby or StandbyLines()
-        self._parts = Parts(call.id, dialogue, ears, voice, self._standby, self._budgets, clock)
+        self._parts = Parts(
+            call.id, dialogue, ears, voice, self._standby, self._budgets, clock, parting or _goes_on
+        )
         self._tasks = asyncio.TaskGroup()
         self._inbox: asyncio.Queue[_Happening] = asyncio.Queue()
         self._floor: Turn | None = None
@@ -167,10 +172,12 @@ class Session:
         self._next: Turn | None = None  # has the floor as soon as the notice has been heard
         self._passed: Utterance | None = None  # said over the voice, and no turn by itself
         self._rounds = 0
+        self._waited_ms = 0  # by who has keyed, before it was clear that he was done
         self._paused_at = 0.0
         self._keyed = ""
         self._keys_timer: asyncio.TimerHandle | None = None
         self._wait_timer: asyncio.TimerHandle | None = None
+        self._waits_for: Turn | None = None  # the turn that the timer tells of
         self._expecting = Expecting.OPEN
         self._manner = Manner()
         self._cut: dict[str, str] = {}
@@ -252,7 +259,10 @@ class Session:
             case Digit(key):
                 await self._key(key)
             case _KeysPause(keyed) if keyed == self._keyed:
+                self._waited_ms = int(self._keys_patience_s * 1000)
                 await self._keys_done()
+            case _WaitedLong(turn) if turn is self._candidate:
+                await self._take_as_his_turn(turn)
             case _WaitedLong(turn) if turn is self._floor:
                 self._fill_the_wait(turn)
             case _:
@@ -273,6 +283,8 @@ class Session:
         if self._floor is None or not self._floor.playback.paused or self._next is not None:
             return
         self._floor.playback.resume()
+        if isinstance(self._floor.trigger, Utterance | Words | Keys):
+            self._wait_at_most(self._floor, LEAST_WAIT_MS)
         if self._floor.sounding:
             self.note(TalkedThrough("noise" if why == "noise" else "listening"))
 
@@ -281,7 +293,7 @@ class Session:
         if self._keyed or self._candidate is not None or self._rounds >= self._budgets.rounds:
             return
         self._rounds += 1
-        self._candidate = self._begin(await self._with_what_came_before(utterance))
+        self._candidate = await self._begin_after(utterance)
         if self._manner.pace == "slow":
             self._line.ear.wait_longer(SLOW_PATIENCE_MS)
 
@@ -298,12 +310,14 @@ class Session:
             return
         turn = self._candidate
         if turn is None:
-            turn = self._candidate = self._begin(await self._with_what_came_before(ended.utterance))
+            turn = self._candidate = await self._begin_after(ended.utterance)
         turn.end(ended)
         if self._floor is None or not self._floor.sounding:
             await self._confirm(turn)
         elif turn.heard is not None:
-            await self._weigh(turn)  # else it is weighed when it is understood: the voice only pauses so far
+            await self._weigh(turn)
+        else:  # it is weighed when it is understood: the voice only pauses so far, and not for ever
+            self._wait_at_most(turn, self._rest_of_wait_ms(ended.at_ms - ended.speech_ended_ms))
 
     async def _weigh(self, turn: Turn) -> None:
         """The words of a candidate are known: are they a turn, and is it over?"""
@@ -318,7 +332,7 @@ class Session:
         if floor is None or (over_voice and floor.thought_out and floor.playback.interruptible):
             turn.clear(self._cut if floor is None else self._cut | floor.heard_of())
         if turn.ended is None:
-            match judge(words, self._expecting, self._today()):
+            match judge(words, turn.expecting, self._today()):
                 case Verdict.COMPLETE:
                     if (ended := self._line.ear.end_turn()) is not None:
                         turn.end(ended)
@@ -340,8 +354,14 @@ class Session:
         await turn.cancel()
         self._talk_on("listening" if words else "noise")
 
-    async def _with_what_came_before(self, utterance: Utterance) -> Utterance:
-        """With what he said before it and has no answer to yet: he had not finished then."""
+    async def _take_as_his_turn(self, turn: Turn) -> None:
+        """What he said over the voice is still not understood: he waits, and is told so."""
+        await self._confirm(turn)
+        if turn is self._floor:
+            self._fill_the_wait(turn)
+
+    async def _begin_after(self, utterance: Utterance) -> Turn:
+        """Prepare an answer to ``utterance``, with what he said before it and has no answer to yet."""
         before = self._next
         if before is not None:
             self._next = None
@@ -349,12 +369,14 @@ class Session:
         elif self._floor is not None and not self._floor.sounding:
             before = self._floor
         if before is not None and isinstance(before.trigger, Utterance):
-            return joined(before.trigger, utterance)
+            both = joined(before.trigger, utterance)
+            if both is not utterance:  # he had not finished then, and was taken to have
+                return self._begin(both, before.expecting, instead=before is self._floor)
         passed = self._passed
         if passed is not None and utterance.started_ms - passed.ended_ms <= GOES_ON_WITHIN_MS:
-            return joined(passed, utterance)
+            return self._begin(joined(passed, utterance))
         self._passed = None
-        return utterance
+        return self._begin(utterance)
 
     async def _confirm(self, turn: Turn) -> None:
         """The turn is the caller's, and he has ended it."""
@@ -397,8 +419,13 @@ class Session:
 
     # the floor
 
-    def _begin(self, trigger: Heard | Utterance) -> Turn:
-        turn = Turn(self._parts, self, trigger, self._expecting, self._manner, self._line.ear.clock_ms)
+    def _begin(
+        self, trigger: Heard | Utterance, expecting: Expecting | None = None, *, instead: bool = False
+    ) -> Turn:
+        """``expecting`` what was asked, when that was not the last; ``instead`` of the turn on the floor."""
+        expecting = expecting or self._expecting
+        clock_ms = self._line.ear.clock_ms
+        turn = Turn(self._parts, self, trigger, expecting, self._manner, clock_ms, instead=instead)
         turn.start(self._tasks)
         return turn
 
@@ -420,9 +447,12 @@ class Session:
         self._line.playback = turn.playback
         cut, self._cut = self._cut, {}
         turn.confirm(cut)
-        waited_ms = 0 if turn.ended is None else turn.ended.at_ms - turn.ended.speech_ended_ms
         if isinstance(turn.trigger, Utterance | Keys):
-            self._wait_at_most(turn, max(self._budgets.filler_ms - waited_ms, LEAST_WAIT_MS))
+            waited_ms = self._waited_ms
+            if turn.ended is not None:
+                waited_ms = self._line.ear.clock_ms - turn.ended.speech_ended_ms
+            self._wait_at_most(turn, self._rest_of_wait_ms(waited_ms))
+        self._waited_ms = 0
 
     def _give_floor_to_next(self) -> None:
         turn, self._next = self._next, None
@@ -434,7 +464,7 @@ class Session:
         turn, self._floor = self._floor, None
         if turn is None:
             return
-        self._wait_no_more()
+        self._wait_no_more(turn)
         self._pause_voice()
         await turn.cancel()
         self._manner = turn.manner
@@ -446,7 +476,7 @@ class Session:
     def _finish(self, turn: Turn) -> Outcome | None:
         """Everything was said: the caller's turn, or the end."""
         self._floor = None
-        self._wait_no_more()
+        self._wait_no_more(turn)
         turn.let_go()
         self._manner = turn.manner
         if turn.gives_time:
@@ -459,31 +489,44 @@ class Session:
     # the wait
 
     def _wait_at_most(self, turn: Turn, wait_ms: float) -> None:
-        self._wait_no_more()
+        if self._wait_timer is not None:
+            self._wait_timer.cancel()
+        self._waits_for = turn
         self._wait_timer = asyncio.get_running_loop().call_later(
             wait_ms / 1000, self._inbox.put_nowait, _WaitedLong(turn)
         )
 
-    def _wait_no_more(self) -> None:
-        if self._wait_timer is not None:
+    def _wait_no_more(self, turn: Turn) -> None:
+        """``turn`` is over: its timer would hold it, and its sound."""
+        if self._wait_timer is not None and self._waits_for is turn:
             self._wait_timer.cancel()
-            self._wait_timer = None  # it would hold the turn
+            self._wait_timer = self._waits_for = None
 
     def _fill_the_wait(self, turn: Turn) -> None:
-        """Tell the caller that he is being served, if nothing of the answer is there yet."""
-        if turn.has_sound or turn.fillers >= FILLERS:
+        """Tell the caller that he is being served, if nothing is heard and more is to come."""
+        playback = turn.playback
+        if turn.thought_out and not playback.busy:
             return
-        if turn.playback.paused:
+        if playback.paused:
             self._wait_at_most(turn, LEAST_WAIT_MS)
+            return
+        begun = turn.sounding or turn.fillers > 0
+        still_ms = self._budgets.filler_ms - playback.quiet_ms if begun else 0
+        if playback.ahead_ms or still_ms > 0:
+            self._wait_at_most(turn, playback.ahead_ms + max(still_ms, LEAST_WAIT_MS))
             return
         line = waiting_line(turn.fillers)
         sound = self._standby.sound(line.text, Pace(turn.manner.pace))
         if sound is None:
             return
         turn.fillers += 1
-        turn.playback.interject(sound + bytes(SENTENCE_PAUSE_MS * BYTES_PER_MS))
+        playback.interject(sound + bytes(SENTENCE_PAUSE_MS * BYTES_PER_MS))
         self.note(TurnSaid(line.key, line.text))
         self._wait_at_most(turn, duration_ms(sound) + self._budgets.filler_ms)
+
+    def _rest_of_wait_ms(self, waited_ms: float) -> float:
+        """How much longer he may hear nothing who has heard nothing for ``waited_ms``."""
+        return max(self._budgets.filler_ms - waited_ms, LEAST_WAIT_MS)
 
     def _stop_timers(self) -> None:
         for timer in (self._keys_timer, self._wait_timer):
@@ -527,6 +570,10 @@ class Session:
     def note(self, event: CallEvent) -> None:
         """See :class:`telephony.turn.Watcher`."""
         self._journal.note(self._call.id, event)
+
+
+async def _goes_on() -> None:
+    """Nothing ends the call but the dialogue."""
 
 
 def joined(earlier: Utterance, later: Utterance) -> Utterance:

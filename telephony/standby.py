@@ -7,6 +7,7 @@ process. What could not be made then is tried again with each call that begins.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from audio.speakable import speakable
@@ -20,13 +21,20 @@ WAITING = "wait"
 
 TECHNICAL_LINE = "technical"
 
+LOST_LINE = "lost"
+
 
 class StandbyLines:
     """The sound of lines that must not depend on anything."""
 
-    def __init__(self, voice: TextToSpeech | None = None) -> None:
-        """Without a voice nothing is ever ready, and callers wait in silence."""
+    def __init__(self, voice: TextToSpeech | None = None, more: Sequence[str] = ()) -> None:
+        """Without a voice nothing is ever ready, and callers wait in silence.
+
+        ``more`` is kept as well, at the normal pace: what is said to callers before there is a talk.
+        """
         self._voice = voice
+        self._wanted = [*((text, pace) for text in standby_texts() for pace in Pace)]
+        self._wanted += [(text, Pace.NORMAL) for text in more]
         self._sounds: dict[tuple[str, Pace], bytes] = {}
         self._making = asyncio.Lock()
 
@@ -35,10 +43,9 @@ class StandbyLines:
         if self._voice is None:
             return
         async with self._making:
-            for text in standby_texts():
-                for pace in Pace:
-                    if (text, pace) not in self._sounds:
-                        await self._make(self._voice, text, pace)
+            for text, pace in self._wanted:
+                if (text, pace) not in self._sounds:
+                    await self._make(self._voice, text, pace)
 
     async def _make(self, voice: TextToSpeech, text: str, pace: Pace) -> None:
         try:
@@ -62,7 +69,12 @@ def technical_line() -> Line:
     return load("common").say(TECHNICAL_LINE)
 
 
+def lost_line() -> Line:
+    """That what was said before the line broke off cannot be had now, and that people take over."""
+    return load("common").say(LOST_LINE)
+
+
 def standby_texts() -> list[str]:
     """All that is to be ready."""
     wordings = load("common").lines
-    return [*wordings[WAITING].texts, *wordings[TECHNICAL_LINE].texts]
+    return [text for key in (WAITING, TECHNICAL_LINE, LOST_LINE) for text in wordings[key].texts]

@@ -17,7 +17,7 @@ here are the last resort, so that a caller never waits for something that does n
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,12 +30,22 @@ from audio.speakable import speakable
 from audio.stt import SpeechToText, SttFailed
 from audio.tts import Pace, TextToSpeech, TtsFailed, sentences
 from graph.dialogue import Dialogue
-from graph.heard import Heard, Words
+from graph.heard import Heard, Keys, Quiet, Words
 from graph.reply import HangUp, Listen, Manner, NodeRan, Reply, Say, StopRecording, Transfer
+from graph.safekeeping import StateAway
 from prompts import Line, load
 from telephony.call import TECHNICAL, CallId, HungUp, Outcome, Transferred
-from telephony.journal import CallEvent, NodePassed, StageFailed, TurnHeard, TurnSaid, TurnTimes
-from telephony.standby import StandbyLines, technical_line
+from telephony.journal import (
+    CallEvent,
+    LimitReached,
+    NodePassed,
+    StageFailed,
+    TurnHeard,
+    TurnSaid,
+    TurnTimes,
+)
+from telephony.standby import StandbyLines, lost_line, technical_line
+from telephony.turned_away import Parting
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +95,9 @@ class Parts:
     budgets: Budgets
     clock: Callable[[], float]
     """Seconds."""
+    parting: Callable[[], Awaitable[Parting | None]]
+    """Asked when the caller has had his say: what the agent says instead of an answer, if the call is to end
+    here; None: it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +152,13 @@ class Turn:
         expecting: Expecting,
         manner: Manner,
         at_ms: int,
+        *,
+        instead: bool = False,
     ) -> None:
-        """``at_ms`` is where on the call's audio clock a trigger that is no speech lies."""
+        """``at_ms`` is where on the call's audio clock a trigger that is no speech lies.
+
+        ``instead``: the caller had not finished when his last turn was confirmed; this one holds all he said.
+        """
         self.playback = Playback()
         self.trigger = trigger
         """What is answered: the caller's sound, until the answer is heard."""
@@ -158,7 +176,9 @@ class Turn:
         self.held_at = 0.0
         self._parts = parts
         self._watcher = watcher
-        self._expecting = expecting
+        self.expecting = expecting
+        """What he was asked for."""
+        self._instead = instead
         self._at_ms = at_ms
         self._failed = False
         self._confirmed = asyncio.Event()
@@ -199,8 +219,7 @@ class Turn:
         for event in self._notes:
             self._watcher.note(event)
         self._notes.clear()
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(self._deadline())
+        self._put_off_limit()
 
     def end(self, ended: TurnEnded) -> None:
         """The caller's turn is over; what he said is what was given."""
@@ -238,11 +257,6 @@ class Turn:
     def sounding(self) -> bool:
         """The caller has heard something of the answer."""
         return bool(self._first_frame_at)
-
-    @property
-    def has_sound(self) -> bool:
-        """There is something to be heard, as soon as the line takes it."""
-        return bool(self._first_sound_at)
 
     @property
     def stage(self) -> Stage:
@@ -317,7 +331,7 @@ class Turn:
         utterance = self.trigger
         try:
             async with asyncio.timeout(self._parts.budgets.transcription_ms / 1000):
-                transcript = await self._parts.ears.transcribe(utterance, self._expecting)
+                transcript = await self._parts.ears.transcribe(utterance, self.expecting)
         except (SttFailed, TimeoutError) as exc:
             self._failed = True
             self._note(StageFailed("stt", exc))
@@ -336,23 +350,46 @@ class Turn:
 
     async def _converse(self, heard: Heard, waiting: "asyncio.Queue[Say | None]") -> None:
         parts = self._parts
-        replies = parts.dialogue.turn(parts.call_id, heard, self._cut, confirmed=self._confirmed)
         try:
-            async with aclosing(replies), asyncio.timeout(None) as self._limit:
+            if isinstance(heard, Words | Keys | Quiet) and await self._part(waiting):
+                return
+            replies = parts.dialogue.turn(
+                parts.call_id, heard, self._cut, confirmed=self._confirmed, instead=self._instead
+            )
+            async with asyncio.timeout(None) as limit, aclosing(replies):
+                self._limit = limit
                 self._put_off_limit()
                 async for reply in replies:
                     self._put_off_limit()
                     self._take(reply, waiting)
+        except StateAway as exc:
+            self._note(StageFailed("dialogue", exc))
+            self.outcome = _handed_over("lost_summary")
+            self._say_line(lost_line(), waiting)
         except Exception as exc:  # whatever broke, the caller is told and handed over
             # The journal tells type and place; message and traceback may hold the caller's words.
             log.debug("dialogue.failed", exc_info=True, extra={"call_id": parts.call_id})
             self._note(StageFailed("dialogue", exc))
             self._give_up(waiting)
+        finally:
+            self._limit = None
+
+    async def _part(self, waiting: "asyncio.Queue[Say | None]") -> bool:
+        """Say the last words, if there are to be any; whether that was so."""
+        parting = await self._parts.parting()
+        if parting is None:
+            return False
+        self.outcome = parting.outcome
+        self._note(LimitReached(parting.over))
+        for line in parting.lines:
+            self._say_line(line, waiting)
+        return True
 
     def _put_off_limit(self) -> None:
         """The next line is due within the budget; not before the turn is certain: it may wait for that."""
-        if self._limit is not None and self._confirmed.is_set():
-            self._limit.reschedule(self._deadline())
+        limit = self._limit
+        if limit is not None and not limit.expired() and self._confirmed.is_set():
+            limit.reschedule(self._deadline())
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._parts.budgets.dialogue_ms / 1000
@@ -495,6 +532,6 @@ def _quiet(ms: int) -> bytes:
     return bytes(ms * BYTES_PER_MS)
 
 
-def _handed_over() -> Transferred:
-    summary = load("common").say("technical_summary").text
+def _handed_over(summary_key: str = "technical_summary") -> Transferred:
+    summary = load("common").say(summary_key).text
     return Transferred(TECHNICAL_QUEUE, TECHNICAL, summary)

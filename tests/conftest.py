@@ -10,6 +10,11 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
+
+# No test asserts how long anything takes: a busy machine is no failure.
+settings.register_profile("without a clock", deadline=None)
+settings.load_profile("without a clock")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -5,7 +5,10 @@ own key names and against what the project says elsewhere.
 """
 
 import configparser
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -54,6 +57,8 @@ SERVICE_KEYS = {
         "secrets",
         "configs",
         "labels",
+        "extra_hosts",
+        "network_mode",
     ),
 }
 HEALTHCHECK_KEYS = {"test", "interval", "timeout", "start_period", "start_interval", "retries", "disable"}
@@ -67,17 +72,17 @@ def compose() -> dict[str, dict[str, dict[str, object]]]:
     return parsed
 
 
-def dockerfile() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions and their arguments, lines joined and comments left out."""
-    text = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+def dockerfile(path: str = "deploy/Dockerfile") -> list[tuple[str, str]]:
+    """A Dockerfile's instructions and their arguments, lines joined and comments left out."""
+    text = (ROOT / path).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     whole = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in whole.splitlines())]
 
 
-def arguments(instruction: str) -> list[str]:
-    """What follows each use of an instruction in the Dockerfile."""
-    return [rest for word, rest in dockerfile() if word == instruction]
+def arguments(instruction: str, path: str = "deploy/Dockerfile") -> list[str]:
+    """What follows each use of an instruction in a Dockerfile."""
+    return [rest for word, rest in dockerfile(path) if word == instruction]
 
 
 def systemd_unit() -> configparser.ConfigParser:
@@ -90,7 +95,7 @@ def systemd_unit() -> configparser.ConfigParser:
 
 def test_compose_uses_only_keys_that_compose_knows() -> None:
     file = compose()
-    assert file.keys() <= {"name", "services", "volumes", "networks", "secrets", "configs"}
+    assert file.keys() <= {"name", "services", "volumes", "networks", "secrets", "configs", "x-hardened"}
     for service in file["services"].values():
         assert service.keys() <= SERVICE_KEYS
         for key, known in (("healthcheck", HEALTHCHECK_KEYS), ("build", BUILD_KEYS)):
@@ -99,19 +104,150 @@ def test_compose_uses_only_keys_that_compose_knows() -> None:
             assert part.keys() <= known
 
 
-def test_compose_starts_the_agent_with_a_back_office_and_qdrant_when_asked() -> None:
+def test_compose_starts_everything_a_call_needs_and_what_watches_it_when_asked() -> None:
     services = compose()["services"]
     started = {name for name, service in services.items() if not service.get("profiles")}
-    assert started == {"agent", "backoffice"}
-    assert services["qdrant"]["profiles"] == ["qdrant"]
+    assert started == {"agent", "index", "backoffice", "redis", "qdrant", "asterisk"}
+    assert {name for name, service in services.items() if service.get("profiles") == ["ops"]} == {
+        "prometheus",
+        "grafana",
+    }
 
 
-def test_compose_declares_every_volume_it_mounts() -> None:
+def test_compose_declares_every_volume_and_secret_that_it_mounts() -> None:
     file = compose()
     for service in file["services"].values():
-        mounts = service.get("volumes", [])
-        assert isinstance(mounts, list)
-        assert {mount.split(":")[0] for mount in mounts} <= file["volumes"].keys()
+        for mount in listed(service, "volumes"):
+            source = str(mount).split(":")[0]
+            assert source in file["volumes"] or (ROOT / source).exists(), source
+            assert source in file["volumes"] or str(mount).endswith(":ro")
+        for secret in listed(service, "secrets"):
+            assert (secret["source"] if isinstance(secret, dict) else secret) in file["secrets"]
+
+
+def listed(service: dict[str, object], key: str) -> list[object]:
+    found = service.get(key, [])
+    assert isinstance(found, list)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(compose()["services"]))
+def test_no_service_runs_as_root_writes_to_its_own_disk_or_has_rights(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    image = str(service["image"])
+    # Ours say USER in their Dockerfiles; Qdrant's "unprivileged" image does; the others are told here.
+    ours = image.startswith("standardiste")
+    assert ours or image.endswith("-unprivileged") or service["user"] not in {"root", "0"}
+
+
+@pytest.mark.parametrize("name", sorted(set(compose()["services"]) - {"index"}))
+def test_every_service_that_stays_is_asked_for_its_health_and_comes_back(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["healthcheck"]
+    assert service["restart"] == "unless-stopped"
+
+
+def test_no_secret_is_in_the_compose_file_and_every_one_is_a_file() -> None:
+    file = compose()
+    for name, secret in file["secrets"].items():
+        assert secret == {"file": f"${{SECRETS:-./secrets}}/{name}"}
+    secrets = {name for name, default, _ in settings.documented() if default == "" and is_secret(name)}
+    for service in file["services"].values():
+        environment = service.get("environment", {})
+        assert isinstance(environment, dict)
+        assert not environment.keys() & secrets
+    assert {"secrets"} <= set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
+    assert {"secrets/"} <= set((ROOT / ".gitignore").read_text(encoding="utf-8").split())
+
+
+def is_secret(name: str) -> bool:
+    return name.endswith(("_KEY", "_KEYS", "_SECRET", "_PASSWORD", "REDIS_URL"))
+
+
+def test_the_secrets_that_are_made_are_those_that_are_mounted_and_the_agent_reads_them(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "secrets"
+    for _ in range(2):
+        subprocess.run([ROOT / "deploy" / "make-secrets", folder], check=True, capture_output=True)
+        made = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert made.keys() == compose()["secrets"].keys()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert yaml.safe_load(made["qdrant.yaml"]) == {"service": {"api_key": made["QDRANT_API_KEY"]}}
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"APP_SECRETS_FOLDER={folder}\n", encoding="utf-8")
+    read = settings.read(env_file)
+    assert read.application.api_key.get_secret_value() == made["APP_API_KEY"]
+    assert read.insurance.identity_key.get_secret_value() == made["INSURANCE_IDENTITY_KEY"]
+    assert read.redis.password.get_secret_value() == made["REDIS_PASSWORD"]
+    assert len({made[name] for name in made if made[name]}) == len([name for name in made if made[name]])
+
+
+def test_asterisk_in_its_container_is_given_its_secrets_from_files(tmp_path: Path) -> None:
+    """`enter` for real, with a program in Asterisk's place that only tells how it was called."""
+    for name, content in {
+        "bin/asterisk": '#!/bin/sh\necho "$@"\n',
+        "directories.conf": "[directories]\nastetcdir => /etc/asterisk\n",
+        "secrets/ASTERISK_AMI_SECRET": "from a file\n",
+        "secrets/TRUNK_PASSWORD": "a file's",
+        "secrets/ADVISER_201_PASSWORD": "x",
+        "secrets/ADVISER_202_PASSWORD": "y",
+        "secrets/qdrant.yaml": "no setting",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        path.chmod(0o755)
+    asterisk = compose()["services"]["asterisk"]
+    given = asterisk["environment"]
+    assert isinstance(given, dict)
+    defaults = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)) for name, value in given.items()}
+    # Where the container has Debian's /etc/asterisk/asterisk.conf, render is told of another file here.
+    here = tmp_path / "here"
+    shutil.copytree(ROOT / "deploy" / "asterisk", here)
+    render = here / "render"
+    package = "/etc/asterisk/asterisk.conf"
+    render.write_text(
+        render.read_text(encoding="utf-8").replace(package, str(tmp_path / "directories.conf")),
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [here / "enter"],
+        env={
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "SECRETS_FOLDER": str(tmp_path / "secrets"),
+            "RUN_FOLDER": str(tmp_path / "run"),
+            "TRUNK_PASSWORD": "the environment's",
+            **defaults,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["-f", "-C", f"{tmp_path}/run/asterisk.conf"]
+    assert "from a file" in (tmp_path / "run" / "manager.conf").read_text(encoding="utf-8")
+    rendered = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "run").glob("*.conf"))
+    assert "the environment's" in rendered
+    assert "a file's" not in rendered
+
+
+def test_docker_itself_reads_the_compose_file_where_its_client_is() -> None:
+    """The client has ``compose`` only where its plug-in is; elsewhere the tests above have to do."""
+    docker = shutil.which("docker")
+    known = docker and subprocess.run([docker, "compose", "version"], capture_output=True, check=False)
+    if docker and known and known.returncode == 0:
+        checked = subprocess.run(
+            [docker, "compose", "--profile", "ops", "config", "--quiet"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert checked.returncode == 0, checked.stderr
 
 
 def test_every_published_port_answers_on_this_machine_only_unless_told_otherwise() -> None:
@@ -120,11 +256,6 @@ def test_every_published_port_answers_on_this_machine_only_unless_told_otherwise
     for port in published:
         assert re.match(r"(127\.0\.0\.1|\$\{AGENT_BIND:-127\.0\.0\.1\}):", port), port
     assert {port.rsplit(":", 1)[1] for port in published} == PORTS
-
-
-@pytest.mark.parametrize("name", ["agent", "qdrant"])
-def test_a_service_comes_back_after_a_crash(name: str) -> None:
-    assert compose()["services"][name]["restart"] == "unless-stopped"
 
 
 def test_a_missing_env_file_does_not_stop_compose() -> None:
@@ -140,9 +271,13 @@ def test_compose_and_image_write_to_one_volume_only() -> None:
 
 
 def test_every_image_is_named_by_an_exact_tag() -> None:
-    images = [*arguments("FROM"), *(str(service["image"]) for service in compose()["services"].values())]
+    images = [
+        *arguments("FROM"),
+        *arguments("FROM", "deploy/asterisk/Dockerfile"),
+        *(str(service["image"]) for service in compose()["services"].values()),
+    ]
     for image in images:
-        assert re.search(r":v?\d+\.\d+\.\d+", image), image
+        assert re.search(r":(v?\d+\.\d+\.\d+|forky-\d{8})", image), image
 
 
 def test_the_image_runs_on_a_python_that_the_project_supports() -> None:
@@ -168,11 +303,14 @@ def test_what_the_image_copies_first_is_all_that_the_build_needs() -> None:
     assert all((ROOT / name).is_file() for name in copied)
 
 
-def test_the_image_does_not_run_as_root() -> None:
-    instructions = [word for word, _ in dockerfile()]
-    (user,) = arguments("USER")
+@pytest.mark.parametrize(
+    ("path", "starts"), [("deploy/Dockerfile", "CMD"), ("deploy/asterisk/Dockerfile", "ENTRYPOINT")]
+)
+def test_no_image_of_ours_runs_as_root(path: str, starts: str) -> None:
+    instructions = [word for word, _ in dockerfile(path)]
+    (user,) = arguments("USER", path)
     assert user not in {"root", "0"}
-    assert instructions.index("USER") < instructions.index("CMD")
+    assert instructions.index("USER") < instructions.index(starts)
     assert "USER" not in instructions[: instructions.index("RUN")]
 
 

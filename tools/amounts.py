@@ -62,6 +62,7 @@ _OTHER_UNITS = frozenset(
         "km",
         "dollars",
         "chiffres",
+        "k",
         "virements",
         "versements",
     ]
@@ -77,6 +78,7 @@ _WRITTEN = re.compile(
     rf"(?<![\d.,])(?P<whole>\d{{1,3}}(?:(?P<by>{_SPACES}|[.'’])\d{{3}})(?:(?P=by)\d{{3}})*|\d+)"
     rf"(?:(?P<point>[.,])(?P<cents>\d{{1,2}}))?(?![\d]|[.,]\d)"
 )
+_HALF_A_MILLION = re.compile(r"\bun demi[- ]million(?: d['’])?", re.IGNORECASE)
 _TENTHS = {"demi": 5, "demie": 5}
 
 
@@ -90,7 +92,7 @@ class _Sum:
 
 def amount(text: str) -> int | None:
     """The amount said, in cents; None when there is none, it is vague, or more than one is possible."""
-    said = words(_with_written_numbers_in_words(text))
+    said = words(_with_written_numbers_in_words(_HALF_A_MILLION.sub(" 500000 ", text)))
     if _VAGUE.search(" ".join(word.text for word in said)) or _is_a_choice(said):
         return None
     standing: _Sum | None = None
@@ -104,6 +106,8 @@ def amount(text: str) -> int | None:
             standing = None if _takes_all_back(take) else standing
             continue
         (one,) = chosen
+        if not one.named and _may_be_hundreds(one.cents):
+            return None
         if standing and not one.named and _size(one.cents) < _size(standing.cents):
             return None  # « cinq mille deux cents, non, trois cents »: the whole, or its end?
         standing = one
@@ -155,6 +159,12 @@ def _takes_all_back(take: list[Word]) -> bool:
 
 def _holds_number(take: list[Word]) -> bool:
     return any(not _is_of_something_else(take, run.end) for run in _runs(take))
+
+
+def _may_be_hundreds(cents: int) -> bool:
+    """« deux mille cinq », without its unit: 2 005, or 2 500 as people say it for short?"""
+    thousands, rest = divmod(cents, 1000 * 100)
+    return thousands > 0 and 0 < rest < 10 * 100 and rest % 100 == 0
 
 
 def _size(cents: int) -> int:
@@ -225,6 +235,10 @@ def _rest(take: list[Word], at: int, pending: list[Run]) -> tuple[int | None, li
     start = at + 1 if _text(take, at) in {"et", "virgule"} else at
     if _text(take, start) in _TENTHS:
         return 50, pending
+    # « dix euros zéro cinq »: figures, as on a till.
+    if pending and pending[0].start == start and [word.text for word in pending[0].words[:1]] == ["zero"]:
+        cents = _decimal(0, pending[0])
+        return (cents, pending[1:]) if cents is not None and cents < 10 else (None, pending[1:])
     if not pending or pending[0].start != start or take[start].parted:
         return 0, pending
     cents, left = _number(pending[0]), pending[1:]

@@ -174,6 +174,8 @@ def _around_month(take: list[Word], said: list[Run], at: int, month: int) -> Ite
     after = [run for run in said if run.start > at and _only_separators(take[at + 1 : run.start])]
     days: set[int | None] = {day for run in before if not _is_torn(take, run) for day in _days(run)}
     years: set[int | None] = {year for run in after for year in _years(run)}
+    if not after:
+        years = {year for run in before for year in _leading_years(run)}
     if (before and not days) or (after and not years):
         return
     for day, year in product(days or {None}, years or {None}):
@@ -195,10 +197,18 @@ def _days(run: Run) -> set[int]:
     if not days:
         before, last = _split(run, last=True)
         # « 10 07 88 21, premier avril » and « le quatre, euh, le quatre mai »
-        days = (
-            _whole_days(last) if _is_reference(before) or _whole_days(before) == _whole_days(last) else set()
-        )
+        believed = _is_reference(before) or _leading_years(run) or _whole_days(before) == _whole_days(last)
+        days = _whole_days(last) if believed else set()
     return days
+
+
+def _leading_years(run: Run) -> set[int]:
+    """« mille neuf cent trente-six, le deux mai »."""
+    before, last = _split(run, last=True)
+    if not before.words or not _whole_days(last):
+        return set()
+    rows = [row for row in readings(before, 4) if len(digits_of(row)) == 4]
+    return {year for row in rows for year in _years_of_row(row)}
 
 
 def _whole_days(run: Run) -> set[int]:

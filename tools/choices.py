@@ -24,7 +24,8 @@ _A_FIRST_OF = re.compile(
 )
 _OTHER = re.compile(r"\b(?:l )?autre(?! (?:chose|question|demande))\b")
 _ALL = re.compile(
-    r"\b(?:tous|toutes|les deux|les trois|chacune?|l un et l autre|mes (?:contrats|dossiers|sinistres))\b"
+    r"\b(?:tous(?! les (?:mois|ans|jours|trimestres))|toutes(?! les (?:semaines|annees))|les deux|les trois"
+    r"|chacune?|l un et l autre|mes (?:contrats|dossiers|sinistres))\b"
 )
 _THAT_ONE = re.compile(r"\bcel(?:ui|le) (?:de|du|d|des)\b")
 _OLDEST = re.compile(r"\b(?:plus ancien(?:ne)?|plus vieux|plus vieille)\b")

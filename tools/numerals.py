@@ -70,10 +70,10 @@ _TENS: Mapping[str, int] = {
 _HUNDRED = frozenset({"cent", "cents"})
 _THOUSAND = frozenset({"mille", "mil", "milles"})
 _MILLION = frozenset({"million", "millions"})
-_TIMES: Mapping[str, int] = {"double": 2, "triple": 3}
+_TIMES: Mapping[str, int] = {"double": 2, "triple": 3, "quadruple": 4}
 _COUNTS: Mapping[str, int] = {
-    **{word: value for word, value in _UNITS.items() if 2 <= value <= 6},
-    **{str(value): value for value in range(2, 7)},
+    **{word: value for word, value in _UNITS.items() if 2 <= value <= 8},
+    **{str(value): value for value in range(2, 9)},
 }
 """How often something may be repeated: « trois fois le sept », « deux zéros »."""
 _NUMBER_WORDS = frozenset({*_UNITS, *_TENS, *_HUNDRED, *_THOUSAND, *_MILLION, *_TIMES})

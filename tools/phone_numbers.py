@@ -12,27 +12,38 @@ import re
 from itertools import pairwise
 
 from tools.numerals import Reading, Run, digits_of, joinable, readings, runs, words
+from tools.references import corrected
 from tools.repairs import is_denied, takes
 
 _NATIONAL = re.compile(r"0[1-79][0-9]{8}")
 _FROM_ABROAD = re.compile(r"(?:00)?33(?:0?)([1-79][0-9]{8})")
 _LONGEST_DIGITS = 14
 """``0033 (0) 6 12 34 56 78``."""
-
+_NATIONAL_DIGITS = 10
 _SHOWN_DIGITS = 2
 
 
 def phone_number(text: str) -> str | None:
     """The telephone number said (``0612345678``); None when there is none, or more than one is possible.
 
-    Of several, as in « non, pardon, c'est le … », the last one counts.
+    Of several, as in « non, pardon, c'est le … », the last one counts; a pair alone takes the place of the
+    last one, when it resembles that one most.
     """
     found: str | None = None
+    standing: frozenset[Reading] = frozenset()
     for take in takes(words(text)):
         said = [run for run in runs(take) if not is_denied(take, run.start)]
         values = {value for run in said for value in _values(run)}
-        if said:  # « … soixante-dix-huit, non, soixante-dix-neuf » leaves no number that is sure
-            found = values.pop() if len(values) == 1 else None
+        if not said:
+            continue
+        if values:
+            standing = frozenset(row for run in said for row in _uncut(run) if _in_pairs(row))
+        else:
+            pair = len(said) == 1 and frozenset(row for row in _uncut(said[0]) if len(row) == 1)
+            repairs = pair or frozenset()
+            standing = corrected(standing, repairs, _NATIONAL_DIGITS)
+            values = {value for row in standing if (value := _national(digits_of(row)))}
+        found = values.pop() if len(values) == 1 else None
     return found
 
 
@@ -65,14 +76,26 @@ def _national(digits: str) -> str | None:
 
 def _values(run: Run) -> set[str]:
     """The telephone numbers that a run may be; nothing is believed that cuts what could be one number."""
-    rows = [row for row in readings(run, _LONGEST_DIGITS) if not _is_cut(run, row)]
+    rows = _uncut(run)
+    mobile = {f"0{digits_of(row)}" for row in rows if _lost_its_zero(row)}
+    if mobile:
+        return mobile
     in_pairs = {value for row in rows if _in_pairs(row) and (value := _national(digits_of(row)))}
     return in_pairs or {value for row in rows if (value := _national(digits_of(row)))}
+
+
+def _uncut(run: Run) -> frozenset[Reading]:
+    return frozenset(row for row in readings(run, _LONGEST_DIGITS) if not _is_cut(run, row))
 
 
 def _is_cut(run: Run, row: Reading) -> bool:
     """Does it cut « soixante quinze » in two?"""
     return any(joinable(run, first, second) for first, second in pairwise(row))
+
+
+def _lost_its_zero(row: Reading) -> bool:
+    """« six douze trente-quatre cinquante-six soixante-dix-huit »: a mobile, its first zero cut off."""
+    return [len(group.digits) for group in row] == [1, 2, 2, 2, 2] and row[0].digits in {"6", "7"}
 
 
 def _in_pairs(row: Reading) -> bool:

@@ -16,6 +16,8 @@ Three rules keep wrong numbers out:
   before one cut inside.
 - A claim's or contract's serial said as one plain number (« trois mille cent dix-sept ») has
   its leading zeros added; digits said one by one or typed never have.
+- No claim is of a coming year: « soixante-dix-huit … », read as 2078, is something else.
+- Who begins again (« trente et un, trente et un mille cinq cents ») means what he says the second time.
 - A correction shorter than the number replaces whole groups, and only in one possible place.
 """
 
@@ -23,6 +25,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 
 from tools.models import CLAIM_NUMBER
@@ -140,19 +143,23 @@ def contract_number(text: str) -> str | None:
     return _only(_found(text, _NAMED_CONTRACT) or _found(text, _CONTRACT))
 
 
-def claim_number(text: str) -> str | None:
-    """The claim number said (``SIN-2026-003117``), with or without its letters; None when unsure."""
-    return number_in(text, _CLAIM)
+def claim_number(text: str, this_year: int | None = None) -> str | None:
+    """The claim number said (``SIN-2026-003117``), with or without its letters; None when unsure.
+
+    A year after ``this_year`` is none; None: every year of the century may be.
+    """
+    return number_in(text, _claim(this_year))
 
 
-def any_reference(text: str) -> Reference | None:
+def any_reference(text: str, this_year: int | None = None) -> Reference | None:
     """The number said, of whichever kind; None when there is none or its kind or digits are unsure.
 
     When numbers of several kinds are given, the customer's goes before the contract's and that
     before the claim's. Seven bare digits are a contract only after « contrat » or « vie »: they
-    might be a customer number that lost one.
+    might be a customer number that lost one. ``this_year``: see :func:`claim_number`.
     """
-    found = {kind: _found(text, form) for kind, form in _KINDS.items()}
+    forms = {**_KINDS, ReferenceKind.CLAIM: _claim(this_year)}
+    found = {kind: _found(text, form) for kind, form in forms.items()}
     given = {kind: value for kind, fits in found.items() if (value := _only(fits)) is not None}
     if len(given) > 1 and len({fit.run_start for kind in given for fit in found[kind]}) < len(given):
         # One run read as two kinds: the one that needed no cut, if it is alone.
@@ -197,7 +204,7 @@ def _found(text: str, form: Form) -> frozenset[_Fit]:
     fits: frozenset[_Fit] = frozenset()
     replaced = True
     for take in takes(words(text)):
-        said = [run for run in runs(take) if not is_denied(take, run.start) and _is_bare(take, run)]
+        said = [run for run in map(_standing(take), runs(take)) if run is not None and _is_bare(take, run)]
         replaced = bool(said)
         complete = {run: found for run in said if form.may_be(take, run) and (found := _fits(run, form))}
         if complete:
@@ -206,13 +213,25 @@ def _found(text: str, form: Form) -> frozenset[_Fit]:
         elif len(said) == 1 and not standing:
             standing = _believable(said[0], form.digits) if form.may_be(take, said[0]) else standing
         elif len(said) == 1:
-            standing = _corrected(standing, _believable(said[0], form.digits), form.digits)
+            standing = corrected(standing, _believable(said[0], form.digits), form.digits)
             values = {value for row in standing if (value := _exact(row, form)) is not None}
             fits = frozenset(_Fit(value, said[0].start, plain=False) for value in values)
         elif said:
             fits, standing = frozenset(), frozenset()
     # « … vingt et un, non » : taken back, and nothing put in its place.
     return fits if replaced else frozenset()
+
+
+def _standing(take: list[Word]) -> Callable[[Run], Run | None]:
+    """Of a run, what is not denied: « pas trente-trois mille, trente-quatre mille » leaves the second."""
+
+    def standing(run: Run) -> Run | None:
+        if not is_denied(take, run.start):
+            return run
+        parted = [at for at, word in enumerate(run.words) if at and word.parted]
+        return Run(run.words[parted[0] :], run.start, run.end) if len(parted) == 1 else None
+
+    return standing
 
 
 def _is_bare(take: list[Word], run: Run) -> bool:
@@ -235,7 +254,21 @@ def _fits(run: Run, form: Form) -> frozenset[_Fit]:
         if len(cuts.single) + len(cuts.strange) <= 1
     ]
     customary = [fit for cuts, fit in possible if fit.sure and form.seams and cuts.single <= form.seams]
-    return frozenset(customary or [fit for _, fit in possible])
+    return frozenset(customary or [fit for _, fit in possible] or _begun_again(run, form))
+
+
+def _begun_again(run: Run, form: Form) -> Iterable[_Fit]:
+    """« trente et un, trente et un mille cinq cents »: the whole of it, after a first attempt at its head."""
+    parted = [at for at, word in enumerate(run.words) if at and word.parted]
+    if len(parted) != 1:
+        return
+    cut = parted[0]
+    attempt, anew = Run(run.words[:cut], run.start, run.end), Run(run.words[cut:], run.start, run.end)
+    heads = {digits_of(row) for row in readings(attempt, form.digits - 1)}
+    for fit in _fits(anew, form):
+        digits = "".join(char for char in fit.value if char.isdigit())
+        if any(digits.startswith(head) for head in heads):
+            yield fit
 
 
 def _plainest(rows: frozenset[Reading]) -> frozenset[Reading]:
@@ -285,7 +318,7 @@ def _is_hyphenated(run: Run, group: Group) -> bool:
     )
 
 
-def _corrected(rows: frozenset[Reading], repairs: frozenset[Reading], digits: int) -> frozenset[Reading]:
+def corrected(rows: frozenset[Reading], repairs: frozenset[Reading], digits: int) -> frozenset[Reading]:
     """All rows in which the repair takes the place of the last groups, to the full length."""
     return frozenset(
         row[:cut] + repair
@@ -372,9 +405,10 @@ def _may_be_claim(take: list[Word], run: Run) -> bool:
     return not _is_called_contract(take, run) and not is_a_date_or_phone(take, run)
 
 
-def _claim_value(digits: str) -> str | None:
+def _claim_value(digits: str, this_year: int | None) -> str | None:
     value = f"SIN-{digits[:_YEAR_DIGITS]}-{digits[_YEAR_DIGITS:]}"
-    return value if CLAIM_NUMBER.fullmatch(value) else None
+    to_come = this_year is not None and int(digits[:_YEAR_DIGITS]) > this_year
+    return value if CLAIM_NUMBER.fullmatch(value) and not to_come else None
 
 
 def _one_year(rows: frozenset[Reading]) -> frozenset[Reading]:
@@ -412,18 +446,23 @@ _NAMED_CONTRACT = Form(
     _is_called_contract,
     _contract_padded,
 )
-_CLAIM = Form(
-    CLAIM_DIGITS,
-    _claim_value,
-    _may_be_claim,
-    _claim_padded,
-    seams=frozenset({_YEAR_DIGITS, _YEAR_DIGITS + 3}),
-    opens=_one_year,
-)
+
+
+@cache
+def _claim(this_year: int | None) -> Form:
+    return Form(
+        CLAIM_DIGITS,
+        lambda digits: _claim_value(digits, this_year),
+        _may_be_claim,
+        _claim_padded,
+        seams=frozenset({_YEAR_DIGITS, _YEAR_DIGITS + 3}),
+        opens=_one_year,
+    )
+
 
 _KINDS = {
     ReferenceKind.CUSTOMER: _CUSTOMER,
     ReferenceKind.CONTRACT: _NAMED_CONTRACT,
-    ReferenceKind.CLAIM: _CLAIM,
+    ReferenceKind.CLAIM: _claim(None),
 }
 """The order in which numbers of several kinds count."""

@@ -72,7 +72,7 @@ def value(text: str, form: ValueForm, today: date) -> str | None:
         case ValueForm.CONTRACT:
             return contract_number(text)
         case ValueForm.CLAIM:
-            return claim_number(text)
+            return claim_number(text, today.year)
         case ValueForm.BIRTH_DATE:
             born = birth_date(text, today)
             return born.isoformat() if born else None

@@ -14,7 +14,7 @@ _DOUBT = (
     "|en sais rien|peut etre|pas sur|pas sure|pas certain|pas certaine|ca depend|cela depend|j hesite"
     "|je comprends pas|je ne comprends pas|j ai pas compris|je n ai pas compris|je me souviens pas"
     "|je m en souviens pas|mouais|bof|oui et non|ni oui ni non|comment ca|c est a dire"
-    "|je crois pas avoir|pourquoi|presque|a peu pres|plus ou moins|vous pouvez repeter|repetez"
+    "|je crois pas avoir|pourquoi(?! pas)|presque|a peu pres|plus ou moins|vous pouvez repeter|repetez"
 )
 _NO = (
     "bien sur que non|je crois que non|je pense que non|je dirais non|mais non|que non|c est non"
@@ -68,6 +68,10 @@ _DRAWN_OUT = re.compile(r"(?i)([a-z])\1{2,}|(?<=ou)(i)\2+|(?<=no)(n)n+")
 _AS_HEARD = {"ouii": "oui", "ouie": "oui", "houi": "oui", "wui": "oui", "nonn": "non", "accort": "accord"}
 """What a recogniser writes for yes and no."""
 
+_CLAUSES = re.compile(r"[,;.!?…]+|\b(?:euh|pardon|enfin|ah)\b", re.IGNORECASE)
+_CHANGES = re.compile(r"^\W*(?:oui|ouais|non|nan|si)\b", re.IGNORECASE)
+"""A change of mind begins with the answer that is taken back."""
+
 _NEGATION = re.compile(r"\b(?:pas|plus|jamais|ni)\b")
 _BUT = re.compile(r"\b(?:mais|sauf|enfin|par contre|attendez|attends|plutot)\b")
 
@@ -101,10 +105,19 @@ def yes_no(text: str) -> bool | None:
     if not noes and not yeses:
         return _bare_answer(said)
     if noes and yeses:
-        return None
+        return _settled(text)
     if yeses and (_NEGATION.search(rest) or _BUT.search(rest)):
         return None
     return bool(yeses)
+
+
+def _settled(text: str) -> bool | None:
+    """« oui, euh non, c'est pas ça »: who changes his mind, and says so twice, has settled."""
+    clauses = [one for one in _CLAUSES.split(text) if words(one)]
+    if len(clauses) < 2 or not _CHANGES.search(text):
+        return None
+    answers = [yes_no(one) for one in clauses]
+    return answers[-1] if answers[-1] == answers[-2] and None not in answers[-2:] else None
 
 
 def _bare_answer(said: str) -> bool | None:

@@ -28,6 +28,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     SpeculationDropped,
@@ -178,6 +179,8 @@ class Screen:
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
             case TalkedThrough(why):
                 self._aside(f"only {why}: the voice goes on")
+            case LimitReached(which):
+                self._aside(f"over the limit {which}: to people")
             case StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
             case (

@@ -9,13 +9,16 @@ from memory.events import (
     CallEnded,
     CallStarted,
     Identified,
+    LimitReached,
     MemoryBus,
     PassedOn,
     ProviderSwitched,
     RecordingStopped,
     TurnTaken,
+    read,
     written,
 )
+from memory.limits import Over
 from memory.provider_news import Failed, Stage, Switched, Why
 from telephony import journal
 from telephony.call import Call, CallId, HungUp, Transferred
@@ -80,6 +83,12 @@ def test_who_is_passed_on_is_told_with_the_number_that_was_proven_and_not_the_su
     assert passed.customer_number == "10078821"
     assert isinstance(ended, CallEnded)
     assert "Moreau" not in written(passed)
+
+
+def test_a_limit_that_is_reached_is_told_with_its_name_and_crosses_the_wire() -> None:
+    (event,) = noted(journal.LimitReached(Over.CALLS_AT_ONCE)).events
+    assert event == LimitReached(id=event.id, at=AT, call_id=ID, which=Over.CALLS_AT_ONCE)
+    assert read(written(event)) == event
 
 
 def test_a_call_leaves_nothing_behind() -> None:

@@ -25,6 +25,7 @@ from app.logs import (
 from audio.stt import SttFailed
 from graph.heard import CallBegins, Keys, NotReached, Quiet, Resumed, Words
 from memory.breaker import BreakerNews, Closed, Fault, FaultKind, Opened, Probing
+from memory.limits import Over
 from memory.provider_news import Answered, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallId, HungUp, Transferred
 from telephony.journal import (
@@ -34,6 +35,7 @@ from telephony.journal import (
     CallEvent,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     StageFailed,
@@ -181,6 +183,11 @@ def test_a_call_is_told_without_words_names_and_numbers(
     line = lines.getvalue()
     assert line.endswith(f"Z INFO {name} call_id={CALL}{' ' if facts else ''}{facts}\n")
     assert not [secret for secret in SECRETS if secret in line]
+
+
+def test_a_limit_that_is_reached_is_a_warning_and_says_which(lines: io.StringIO) -> None:
+    LogJournal().note(CALL, LimitReached(Over.CALLS_AT_ONCE))
+    assert lines.getvalue().endswith(f"WARNING limit.reached call_id={CALL} which=calls_at_once\n")
 
 
 def test_nodes_are_told_to_developers_only(lines: io.StringIO) -> None:

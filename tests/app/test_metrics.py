@@ -1,12 +1,17 @@
 """The metrics: names that dashboards know, counts that add up, nothing of any caller."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from app.calls import CallBook
 from app.metrics import SPEECH_BUCKETS_S, Metrics
+from app.monitor import Monitor
 from graph.heard import Words
 from memory.breaker import Breakers, Fault, FaultKind
+from memory.limits import Over
 from memory.provider_news import Answered, Exhausted, Failed, Stage, Switched, TokensUsed, Why
 from telephony.call import Call, CallerLeft, CallId, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
@@ -14,6 +19,7 @@ from telephony.journal import (
     CallEnded,
     CallPassedOn,
     CallStarted,
+    LimitReached,
     NodePassed,
     RecordingRefused,
     StageFailed,
@@ -259,3 +265,31 @@ def test_breakers_are_shown_by_the_state_they_are_in_at_the_scrape() -> None:
     breakers.of("groq:w").attempt_failed(Fault(FaultKind.BUSY, "HTTP 429"))
     assert metrics.value("voicebot_breaker", provider="groq:w", state="open") == 1
     assert metrics.value("voicebot_breaker", provider="groq:w", state="closed") == 0
+
+
+def test_what_an_ear_took_and_what_preparation_saved_are_measured_apart_from_the_wait() -> None:
+    metrics = Metrics()
+    metrics.note(CALL, TurnTimed(replace(TIMES, transcription_ms=0, ear_ms=300, prepared_ms=540)))
+    assert metrics.value("voicebot_ear_latency_seconds_sum") == pytest.approx(0.3)
+    assert metrics.value("voicebot_prepared_seconds_sum") == pytest.approx(0.54)
+    assert metrics.value("voicebot_stt_latency_seconds_sum") == 0, "nobody waited for it"
+
+
+def test_every_metric_is_in_the_operations_chapter() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    metrics = Metrics()
+    metrics.watch(Metronome(20))
+    metrics.watch_breakers(Breakers())
+    metrics.watch_asterisk(Monitor(None, CallBook()))
+    told = re.findall(r"^# TYPE (voicebot_\w+) (\w+)", metrics.text().decode(), re.MULTILINE)
+    names = {name for name, kind in told if not name.endswith("_created")}
+    assert len(names) > 20
+    assert [name for name in sorted(names) if f"`{name}`" not in readme and f"`{name}{{" not in readme] == []
+
+
+@pytest.mark.parametrize("which", list(Over))
+def test_limits_are_counted_by_which_and_from_zero(which: Over) -> None:
+    metrics = Metrics()
+    assert metrics.value("voicebot_limits_reached_total", which=which) == 0
+    metrics.note(CALL, LimitReached(which))
+    assert metrics.value("voicebot_limits_reached_total", which=which) == 1

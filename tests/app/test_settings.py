@@ -190,6 +190,16 @@ def test_the_pause_that_ends_a_turn_leaves_numbers_and_dates_their_patience(tmp_
     assert timing.threshold == 0.6
 
 
+def test_ears_and_voices_give_up_before_the_turn_does_so_that_their_breakers_learn_of_it(
+    tmp_path: Path,
+) -> None:
+    settings = configuration.read(tmp_path / "no.env")
+    turns = settings.turn_taking.budgets()
+    assert settings.hearing.budget_ms < turns.transcription_ms
+    assert 2 * settings.voices.first_audio_ms < turns.voice_ms, "two clouds, and the local voice still speaks"
+    assert settings.insurance.api_timeout_ms < turns.dialogue_ms
+
+
 def test_every_setting_is_documented_once_with_a_reason() -> None:
     rows = configuration.documented()
     names = [name for name, _, _ in rows]
@@ -268,3 +278,42 @@ def test_callers_are_passed_on_blind_to_queues_unless_it_is_set_otherwise(tmp_pa
     text = "TRANSFER_MODE=attended\nTRANSFER_EXTENSIONS=vie=201, sinistres=202\nTRANSFER_WAIT_S=30\n"
     plan = configuration.read(write(tmp_path, text)).handover.plan()
     assert plan == HandoverPlan(attended=True, extensions={"vie": "201", "sinistres": "202"}, wait_s=30)
+
+
+def test_secrets_may_be_files_named_like_their_settings_and_the_environment_is_stronger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    for name, content in {
+        "GROQ_API_KEY": "from a file\n",
+        "REDIS_PASSWORD": "p w",
+        "qdrant.yaml": "no",
+    }.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    path = write(tmp_path, f"APP_SECRETS_FOLDER={folder}\n")
+    settings = configuration.read(path)
+    assert settings.groq.api_key.get_secret_value() == "from a file"
+    assert settings.redis.password.get_secret_value() == "p w"
+    monkeypatch.setenv("GROQ_API_KEY", "from the environment")
+    assert configuration.read(path).groq.api_key.get_secret_value() == "from the environment"
+
+
+def test_a_folder_of_secrets_that_is_not_there_or_holds_what_is_no_text_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, f"APP_SECRETS_FOLDER={tmp_path / 'none'}\n")
+    with pytest.raises(SettingsInvalid, match="APP_SECRETS_FOLDER"):
+        configuration.read(path)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "GROQ_API_KEY").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsInvalid, match=r"APP_SECRETS_FOLDER.*can't decode byte 0xff"):
+        configuration.read(path)
+
+
+def test_a_worker_has_the_ports_behind_the_supervisors_and_free_ones_stay_free(tmp_path: Path) -> None:
+    settings = configuration.read(tmp_path / ".env")
+    own = settings.of_worker(2, 4573, "k")
+    assert (own.application.port, own.asterisk.agi_port, own.asterisk.audio_port) == (8003, 4573, 9094)
+    assert own.application.api_key.get_secret_value() == "k"
+    free = write(tmp_path, "APP_PORT=0\nASTERISK_AUDIO_PORT=0\n")
+    own = configuration.read(free).of_worker(2, 4573, "k")
+    assert (own.application.port, own.asterisk.audio_port) == (0, 0)

@@ -11,7 +11,9 @@ from telephony.journal import (
     CallStarted,
     NodePassed,
     RecordingRefused,
+    SpeculationDropped,
     StageFailed,
+    TalkedThrough,
     TurnHeard,
     TurnInterrupted,
     TurnSaid,
@@ -50,6 +52,26 @@ def test_what_happens_is_put_into_the_turn_it_belongs_to() -> None:
     assert (question.text, question.confidence, question.speech_ms) == ("où en est mon dossier", 0.9, 1800)
     assert [line.key for line in question.lines] == ["claims.under_review"]
     assert transcript.said() == ["greet.notice", "claims.under_review"]
+
+
+def test_what_was_prepared_in_vain_and_talked_through_is_counted_with_its_turn() -> None:
+    transcript = told(
+        *OPENING,
+        SpeculationDropped("thinking"),
+        *QUESTION,
+        TalkedThrough("noise"),
+        TalkedThrough("listening"),
+    )
+    kept = record(transcript, {})["turns"]
+    assert [turn["preparations_dropped"] for turn in kept] == [1, 0]
+    assert [turn["talked_through"] for turn in kept] == [0, 2]
+
+
+def test_what_speculation_gained_is_in_the_stages() -> None:
+    gained = TurnTimed(TurnTimes(700, 0, 0, 0, 6, ear_ms=310.04, prepared_ms=540))
+    [_, turn] = record(told(*OPENING, *QUESTION[:1], gained), {})["turns"]
+    assert turn["stages"] is not None
+    assert (turn["stages"]["ear_ms"], turn["stages"]["prepared_ms"]) == (310.0, 540.0)
 
 
 def test_turns_are_stamped_on_the_clock_of_the_call() -> None:
@@ -115,6 +137,8 @@ def test_the_record_is_json_that_says_all_of_it() -> None:
         "classified_ms": 2,
         "voice_ms": 10,
         "line_ms": 6,
+        "ear_ms": 0,
+        "prepared_ms": 0,
     }
 
 

@@ -199,3 +199,11 @@ async def test_a_goodbye_after_all_of_it_is_a_goodbye() -> None:
     call = await in_identification()
     await call.says("vous êtes un robot")
     assert (await call.says("au revoir")).then == HangUp()
+
+
+async def test_slower_and_louder_in_one_breath_are_both_granted() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("moins vite s'il vous plaît, je suis un peu sourde")
+    manner = (await call.dialogue.state(call.call_id))["manner"]
+    assert (manner["pace"], manner["louder"]) == ("slow", True)

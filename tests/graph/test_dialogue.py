@@ -12,9 +12,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from graph.builder import build_graph
 from graph.checkpoints import CheckpointsUnavailable, open_checkpoints
 from graph.dialogue import Dialogue
-from graph.heard import CallBegins, Words
+from graph.heard import CallBegins, Heard, Keys, Words
 from graph.reply import HangUp, Listen, Say, Transfer
-from tests.graph.conversation import KEY, Conversation, services
+from tests.graph.conversation import CLOSED, KEY, Conversation, services
 from tools.backoffice import BackofficeUnavailable
 from tools.backoffice_demo import DemoBackoffice
 from tools.gate import Gate
@@ -245,12 +245,57 @@ async def test_noise_is_repaired_twice_and_then_a_human_takes_over() -> None:
     assert isinstance(turns[2].then, Transfer)
 
 
-async def test_a_caller_who_never_speaks_is_asked_twice_and_then_let_go() -> None:
+async def test_a_caller_who_never_speaks_is_asked_twice_and_offered_people_and_then_let_go() -> None:
     call = Conversation.of()
     await call.begins()
+    turns = [await call.silence() for _ in range(4)]
+    assert [turn.said for turn in turns] == [
+        ["repair.quiet"],
+        ["repair.quiet"],
+        ["repair.quiet_offer"],
+        ["goodbye.nobody"],
+    ]
+    assert len({turn.text for turn in turns}) == 4
+    assert turns[2].then == Listen("yes_no")
+    assert turns[3].then == HangUp()
+
+
+@pytest.mark.parametrize("agrees", [Words("oui"), Keys("1"), Keys("0")])
+async def test_people_who_were_offered_in_silence_are_one_word_or_key_away(agrees: Heard) -> None:
+    call = Conversation.of()
+    await call.begins()
+    for _ in range(3):
+        await call.silence()
+    turn = await call.turn(agrees)
+    assert isinstance(turn.then, Transfer)
+    assert turn.then.reason == "asked"
+
+
+async def test_in_silence_out_of_hours_a_call_back_is_offered() -> None:
+    call = Conversation.of(services(now=CLOSED))
+    await call.begins()
+    turns = [await call.silence() for _ in range(3)]
+    assert turns[2].said == ["repair.quiet_offer_closed"]
+    assert (await call.keys("1")).said == ["transfer.same_number"]
+
+
+async def test_who_finds_his_number_while_people_are_offered_gives_it_to_the_question_that_was_open() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("combien j'ai sur mon assurance vie")
+    for _ in range(3):
+        await call.silence()
+    assert (await call.says("dix zéro sept quatre-vingt-huit vingt et un")).said == [
+        "authenticate.ask_birth_date"
+    ]
+
+
+async def test_who_was_offered_people_already_and_says_nothing_is_not_offered_them_again() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("quelle est la recette de la tarte")
     turns = [await call.silence() for _ in range(3)]
     assert [turn.said for turn in turns] == [["repair.quiet"], ["repair.quiet"], ["goodbye.nobody"]]
-    assert turns[2].then == HangUp()
 
 
 async def test_silence_leaves_the_open_question_open() -> None:

@@ -229,3 +229,19 @@ async def test_an_open_request_is_taken_up_after_a_personal_one() -> None:
     await call.dialogue._compiled.aupdate_state(thread, {"queued": [waiting]}, as_node="greet")
     turn = await call.says("combien j'ai sur mon assurance vie")
     assert turn.said[-3:] == ["common.next_request", "faq.answer", "common.more"]
+
+
+async def test_a_number_keyed_after_the_date_was_said_is_proven_at_once() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("je voudrais m'identifier")
+    await call.says("je suis née le premier avril mille neuf cent soixante-deux")
+    assert "authenticate.welcome" in (await call.keys("10078821")).said
+
+
+async def test_no_to_the_other_number_is_no_goodbye() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("je voudrais m'identifier")
+    assert (await call.says("je ne l'ai pas sous la main")).said == ["authenticate.other_number"]
+    assert (await call.says("non je n'ai rien du tout")).said == ["authenticate.without_number"]

@@ -171,3 +171,70 @@ async def test_how_the_caller_wants_to_be_spoken_to_is_told_again_on_a_line_that
     assert Manner("slow") not in (await call.says("quels sont vos horaires")).replies, "the line knows"
     resumed = await call.resumes()
     assert resumed.replies[0] == Manner("slow"), "before anything is said"
+
+
+async def _instead(call: Conversation, heard: Heard, confirmed: asyncio.Event | None = None) -> list[Reply]:
+    replies = call.dialogue.turn(call.call_id, heard, confirmed=confirmed, instead=True)
+    return [reply async for reply in replies]
+
+
+@pytest.mark.parametrize("kept", [memory, sqlite])
+@pytest.mark.parametrize(
+    ("before", "first", "whole"),
+    [
+        ([], "blabla", "blabla truc"),  # misses
+        (["mon assurance vie"], "douze", "douze treize"),
+        (
+            ["mon assurance vie", "10078821"],
+            "le deux mars mille neuf cent",
+            "le deux mars mille neuf cent dix",
+        ),
+        ([], "mon assurance vie et vos horaires", "mon assurance vie et vos horaires s'il vous plaît"),
+        ([], "va te faire foutre", "va te faire foutre connard"),
+        (["la recette de la tarte"], "oui", "oui enfin non"),
+    ],
+    ids=["misses", "number", "refusals", "queued", "insults", "offer"],
+)
+async def test_who_goes_on_before_he_is_answered_is_counted_once_as_if_he_had_not_paused(
+    kept: Any, before: list[str], first: str, whole: str, tmp_path: Path
+) -> None:
+    """His first words were taken for a turn; the state is that of a call in which they were not."""
+    async with kept(tmp_path) as (saver, _):
+        dialogue = Dialogue(build_graph(services()), saver)
+        paused, fluent = Conversation(dialogue, "paused"), Conversation(dialogue, "fluent")
+        for call in (paused, fluent):
+            await call.begins()
+            for said in before:
+                await call.says(said)
+        await paused.says(first)
+        twice = [await _instead(paused, Words(whole)) for _ in range(2)][-1]
+        once = await fluent.says(whole)
+        assert [reply.key for reply in twice if isinstance(reply, Say)] == once.said
+        assert twice[-1] == once.then
+        states = [dict(await dialogue.state(call.call_id)) for call in (paused, fluent)]
+        assert _told(states[0]) == _told(states[1])
+
+
+async def test_a_turn_in_place_of_another_that_is_taken_back_leaves_the_other() -> None:
+    call = Conversation.of()
+    await call.begins()
+    await call.says("blabla")
+    before = await call.dialogue.state(call.call_id)
+    turn = asyncio.create_task(_instead(call, Words("blabla truc"), asyncio.Event()))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    turn.cancel()
+    await asyncio.wait([turn])
+    assert await call.dialogue.state(call.call_id) == before
+    await _instead(call, Words("blabla truc machin"))
+    assert (await call.dialogue.state(call.call_id)).get("misses") == 1
+
+
+def _told(state: dict[str, Any]) -> dict[str, Any]:
+    """The state without the names of call and messages, and without the seal that is made of them."""
+    told = {name: value for name, value in state.items() if name not in {"call_id", "spoken", "identity"}}
+    return told | {
+        "messages": [(one.type, one.text, one.additional_kwargs) for one in state["messages"]],
+        "spoken": state["spoken"]["lines"],
+        "identified": bool(state.get("identity")),
+    }

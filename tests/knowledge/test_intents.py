@@ -147,6 +147,53 @@ def test_a_new_intent_needs_a_file_and_nothing_else(tmp_path: Path) -> None:
     assert trained.classify("je voudrais payer").intent == "payment"
 
 
+SMALL = {"payment": "je veux payer ma facture\nrégler une échéance\n", "other": "allô\nquel temps fait-il\n"}
+
+
+def test_what_was_learnt_is_kept_for_the_next_start(tmp_path: Path) -> None:
+    folder, kept_in = write(tmp_path, **SMALL), tmp_path / "data" / "intents.npz"
+    first = LocalIntentClassifier.train(folder, kept_in=kept_in)
+    written = kept_in.stat().st_mtime_ns
+    again = LocalIntentClassifier.train(folder, kept_in=kept_in)
+    assert kept_in.stat().st_mtime_ns == written
+    for said in ("payer", "allô", "une échéance à régler", "zorglub"):
+        assert (
+            again.classify(said) == first.classify(said) == LocalIntentClassifier.train(folder).classify(said)
+        )
+    assert [file.name for file in kept_in.parent.iterdir()] == ["intents.npz"]
+
+
+def test_a_changed_utterance_is_learnt_though_another_was_kept(tmp_path: Path) -> None:
+    kept_in = tmp_path / "intents.npz"
+    LocalIntentClassifier.train(write(tmp_path, **SMALL), kept_in=kept_in)
+    folder = write(tmp_path, **SMALL, weather="il pleut\n")
+    assert "weather" in LocalIntentClassifier.train(folder, kept_in=kept_in).intents
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 half of one"])
+def test_a_kept_file_that_cannot_be_read_is_learnt_again_and_written_anew(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept_in = tmp_path / "intents.npz"
+    kept_in.write_bytes(content)
+    folder = write(tmp_path, **SMALL)
+    assert LocalIntentClassifier.train(folder, kept_in=kept_in).classify("payer").intent == "payment"
+    assert "intents.kept_unreadable" in caplog.text
+    caplog.clear()
+    LocalIntentClassifier.train(folder, kept_in=kept_in)
+    assert not caplog.text
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_next_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    kept_in = tmp_path / "file" / "intents.npz"
+    trained = LocalIntentClassifier.train(write(tmp_path, **SMALL), kept_in=kept_in)
+    assert trained.classify("payer").intent == "payment"
+    assert "intents.not_kept" in caplog.text
+
+
 def test_a_file_named_after_an_act_teaches_it_too(tmp_path: Path) -> None:
     write(tmp_path, faq="les horaires\n", other="bla bla\nallô\n")
     (tmp_path / "other.repeat.txt").write_text("répétez\npouvez-vous répéter\nredites-moi\n", "utf-8")

@@ -125,3 +125,42 @@ def test_scores_stay_between_zero_and_one_whatever_is_heard(asked: str) -> None:
     for wording in (HOURS, THEFT, SKILLS, PIECE):
         assert 0.0 <= score(asked, wording) <= 1.0 + 1e-9
     assert 0.0 <= refusal(asked) <= 1.0 + 1e-9
+
+
+def chance(relevance: Relevance, asked: str, wording: Wording) -> float:
+    read = relevance.read(asked)
+    return relevance.chance(read, wording, relevance.score(read, wording), relevance.refusal(read))
+
+
+MANY = [Wording((f"la question numéro {n} du sujet {n}", f"le thème {n}"), "Rien.") for n in range(60)]
+
+
+def test_a_question_asked_word_for_word_is_certain() -> None:
+    relevance = Relevance([*MANY, THEFT], unanswerable=["combien coûte un vol"])
+    assert chance(relevance, "quel est le délai pour un vol", THEFT) == 1.0
+
+
+def test_a_line_for_people_takes_the_chance_away() -> None:
+    free = Relevance([*MANY, THEFT], unanswerable=["la météo"])
+    strict = Relevance([*MANY, THEFT], unanswerable=["la météo", "le vol pour Rome", "un vol d'avion"])
+    assert chance(strict, "un vol pour Rome", THEFT) < chance(free, "un vol pour Rome", THEFT)
+
+
+def test_of_few_passages_the_score_alone_decides() -> None:
+    assert chance(ALL, "le vol", THEFT) == score("le vol", THEFT)
+    assert chance(ALL, "tempête toiture volets", PIECE) == score("tempête toiture volets", PIECE)
+
+
+def test_a_line_for_people_is_known_word_for_word_and_nearly() -> None:
+    relevance = Relevance([*MANY, THEFT], unanswerable=["combien coûte une assurance"])
+    for asked in ("combien coûte une assurance", "bonjour combien coûte une assurance madame"):
+        read = relevance.read(asked)
+        assert relevance.for_people(read, 0.0, relevance.refusal(read))
+    read = relevance.read("délai pour un vol")
+    assert not relevance.for_people(read, 1.0, relevance.refusal(read))
+
+
+def test_an_expression_out_of_scope_is_not_excused_by_words_of_different_wordings() -> None:
+    apart = Wording(("le taux des prélèvements", "les intérêts de retard"), "Rien.")
+    relevance = Relevance([apart], unanswerable=[])
+    assert relevance.out_of_scope(relevance.read("le taux d'intérêt"), apart)

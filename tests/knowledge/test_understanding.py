@@ -26,9 +26,18 @@ def test_most_callers_are_understood_and_both_requests_kept(half: str, floor: fl
     assert (report.acts_percent or 0.0) >= 90.0
 
 
+# Written by somebody who had not seen the utterances learnt.
+@pytest.mark.parametrize(("half", "floor"), [("tuning", 96.0), ("kept_apart", 93.0)])
+def test_strangers_are_understood(half: str, floor: float) -> None:
+    report = judge(read([TABLES / "strangers" / half], COLUMNS), HEARD)
+    assert len(report.judged) >= 140
+    assert report.tolerant_percent >= floor
+
+
 def test_no_utterance_of_the_tables_was_learnt() -> None:
     learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
-    rows = read([TABLES], COLUMNS)
+    # A stranger's « mon remboursement » may well be one that was learnt: his tables are as he wrote them.
+    rows = read([TABLES / half for half in ("tuning", "kept_apart", "last")], COLUMNS)
     assert len(rows) >= 500
     assert not [row["text"] for row in rows if tuple(words(row["text"])) in learnt]
 
@@ -60,6 +69,47 @@ def test_what_is_taken_back_does_not_count(said: str, intent: str) -> None:
     assert HEARD.classify(said).intent == intent
 
 
+# What is said about people, papers and pauses inside another request.
+@pytest.mark.parametrize(
+    ("said", "intent", "act"),
+    [
+        ("pas besoin d'un conseiller, juste vos horaires", "faq", None),
+        ("vous ne pouvez pas me passer un conseiller", "transfer", None),
+        ("non attendez finalement dites-moi vos horaires", "faq", None),
+        ("attendez, je voulais savoir où en est mon sinistre", "claims_status", None),
+        ("deux secondes, je cherche mes lunettes", "other", Act.HOLD_ON),
+        ("je ne comprends rien à ce que vous dites", "other", Act.REPEAT),
+        ("je ne comprends rien à mon contrat", "contract_inquiry", None),
+        ("laissez tomber le sinistre, parlons du contrat", "contract_inquiry", None),
+        ("j'ai déclaré un accident et j'ai pas de nouvelles", "claims_status", None),
+        ("c'est Lucette Bourgeois", "authentication", None),
+        ("Jean-Pierre Marchand", "authentication", None),
+        ("je suis la fille de Sylvie", "transfer", Act.THIRD_PARTY),
+        ("je suis bien chez Assurance Vie", "other", None),
+        ("pouvez-vous me rappeler le montant de ma cotisation", "contract_inquiry", None),
+        ("passez-moi quelqu'un, ça ira plus vite", "transfer", None),
+        ("merci, à une autre fois", "goodbye", None),
+        ("ma cave a été inondée en mars, vous avez pris une décision", "claims_status", None),
+    ],
+)
+def test_words_inside_another_request_do_not_take_it_over(said: str, intent: str, act: Act | None) -> None:
+    guess = HEARD.classify(said)
+    assert (guess.intent, guess.act) == (intent, act)
+
+
+@pytest.mark.parametrize(
+    ("said", "several"),
+    [
+        ("quels sont vos horaires, et puis zorgler le blimp du fond", True),
+        ("quels sont vos horaires", False),
+        ("bonjour. quels sont vos horaires", False),
+        ("quels sont vos horaires, et puis où en est mon sinistre", False),
+    ],
+)
+def test_a_part_that_is_not_clear_beside_another_is_told(said: str, several: bool) -> None:
+    assert HEARD.classify(said).several is several
+
+
 def test_a_danger_goes_before_every_other_request_and_nothing_waits_behind_it() -> None:
     guess = HEARD.classify("il y a le feu chez moi et je voudrais aussi vos horaires")
     assert (guess.act, guess.then) == (Act.EMERGENCY, None)
@@ -75,3 +125,22 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     guess = HEARD.classify(text)
     assert guess.intent in HEARD.intents
     assert guess.then is None or guess.then.intent in HEARD.intents
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "vous me conseillez de placer mon argent en actions ou en fonds euros ?",
+        "est-ce que je devrais retirer mon épargne maintenant",
+        "que me recommandez-vous pour mon contrat",
+    ],
+)
+def test_whose_advice_is_asked_is_not_asking_for_his_file(said: str) -> None:
+    assert HEARD.classify(said).intent == "faq"
+
+
+def test_who_he_is_and_what_he_wants_are_parted_without_a_comma() -> None:
+    guess = HEARD.classify(
+        "bonjour je suis madame Moreau numéro client 10 07 88 21 je voudrais la valeur de mon assurance vie"
+    )
+    assert {guess.intent, guess.then.intent if guess.then else ""} == {"authentication", "contract_inquiry"}

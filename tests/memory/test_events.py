@@ -37,7 +37,7 @@ def test_an_event_comes_back_as_it_was_written() -> None:
 def test_every_kind_is_told_apart_by_its_name() -> None:
     union = get_args(get_args(Event)[0])
     kinds = [kind.model_fields["kind"].default for kind in union]
-    assert len(kinds) == len(set(kinds)) == 8
+    assert len(kinds) == len(set(kinds)) == 9
     assert all(kind.model_fields["version"].default == 1 for kind in union)
 
 

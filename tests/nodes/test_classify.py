@@ -9,10 +9,13 @@ from graph.state import Awaiting, CallUpdate
 from knowledge.acts import Act
 from knowledge.intents import Guess
 from knowledge.llm import Asked, LanguageModel, LlmFailed, ScriptedModel
+from knowledge.llm_groq import GroqModel
 from nodes.authenticate import Authenticate
 from nodes.classify import SURE, SURE_ENOUGH_TO_CHANGE, Classify, Intent, Sorted
 from tests.graph.conversation import services
 from tests.nodes.stage import state
+from tests.simulators.groq import KEY, ChatReply, GroqSimulator
+from tests.simulators.server import Fault
 
 NUMBER = Awaiting(by="authenticate", what="number", form="number")
 OFFER = Awaiting(by="transfer", what="offer", form="yes_no")
@@ -191,6 +194,72 @@ async def test_a_sure_guess_asks_nobody() -> None:
     model = ScriptedModel(lambda _: Sorted(first=Intent.TRANSFER, second=None))
     assert (await believing(request("faq", ""), model)(state("vos horaires")))["goto"] == "faq"
     assert model.asked == []
+
+
+async def test_a_sentence_of_several_parts_that_are_not_all_clear_is_asked_about_though_one_is() -> None:
+    model = ScriptedModel(lambda _: Sorted(first=Intent.FAQ, second=Intent.CLAIMS_STATUS))
+    guess = replace(request("faq", ""), confidence=0.9, several=True)
+    update = await believing(guess, model)(state("vos horaires, et puis le machin de la cuisine là"))
+    assert update["goto"] == "faq"
+    assert [one["node"] for one in update["queued"]] == ["claims"]
+    assert len(model.asked) == 1
+
+
+async def test_a_model_that_agrees_changes_nothing() -> None:
+    model = ScriptedModel(lambda _: Sorted(first=Intent.FAQ, second=None))
+    guess = replace(request("faq", ""), confidence=0.9, several=True)
+    update = await believing(guess, model)(state("vos horaires, et puis voilà quoi"))
+    assert update["goto"] == "faq"
+    assert "queued" not in update
+
+
+SEVERAL = replace(Guess("faq", 0.9, "other", 0.8), several=True)
+
+
+async def by_groq(
+    reply: ChatReply, fault: Fault | None = None, text: str = "vos horaires, et le machin 10078821 là"
+) -> tuple[CallUpdate, list[dict[str, object]]]:
+    with GroqSimulator() as provider:
+        provider.replies = [reply]
+        if fault is not None:
+            provider.broken["chat"] = fault
+        model = GroqModel(KEY, provider.url)
+        try:
+            update = await believing(SEVERAL, model)(state(text))
+        finally:
+            await model.close()
+        return update, list(provider.asked)
+
+
+async def test_groq_sorts_both_parts_and_is_not_told_the_number() -> None:
+    chosen = '{"first": "claims_status", "second": "faq"}'
+    update, asked = await by_groq(ChatReply(calls=(("Sorted", chosen),)))
+    assert update["pending"] == "claims"
+    assert [one["node"] for one in update["queued"]] == ["faq"]
+    assert "10078821" not in str(asked)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ChatReply("transfer"),
+        ChatReply(calls=(("Sorted", '{"first": "admin", "second": null}'),)),
+        ChatReply(calls=(("Sorted", '{"first": "transfer"'),)),
+        ChatReply(calls=(("Sorted", '{"first": "transfer", "second": null, "verified": true}'),)),
+        ChatReply(calls=(("Another", '{"first": "transfer", "second": null}'),)),
+    ],
+)
+async def test_what_groq_answers_in_another_form_leaves_the_local_guess(reply: ChatReply) -> None:
+    update, asked = await by_groq(reply)
+    assert update["goto"] == "faq"
+    assert asked
+
+
+@pytest.mark.parametrize("fault", [Fault(status=500), Fault(status=429), Fault(cut=True), Fault(delay_s=3.0)])
+async def test_groq_away_or_late_leaves_the_local_guess(fault: Fault) -> None:
+    chosen = '{"first": "transfer", "second": null}'
+    update, _ = await by_groq(ChatReply(calls=(("Sorted", chosen),)), fault)
+    assert update["goto"] == "faq"
 
 
 @pytest.mark.parametrize("answer", ["transfer", Sorted])

@@ -8,7 +8,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graph.checkpoints import RedisForm, open_checkpoints, open_redis_checkpoints
-from memory.redis_connection import connect
+from memory.redis_connection import TIMEOUT_S, connect
 
 Opened = AbstractAsyncContextManager[BaseCheckpointSaver[Any]]
 
@@ -20,13 +20,19 @@ def sqlite(folder: Path) -> Callable[[], Opened]:
     return lambda: open_checkpoints(str(folder / "checkpoints.sqlite"))
 
 
-def redis(url: str, form: RedisForm, ttl_s: int = TTL_S, asked_again_s: float = 0.05) -> Callable[[], Opened]:
+def redis(
+    url: str,
+    form: RedisForm,
+    ttl_s: int = TTL_S,
+    asked_again_s: float = 0.05,
+    timeout_s: float = TIMEOUT_S,
+) -> Callable[[], Opened]:
     """The Redis at ``url``; opened twice it is two workers."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[BaseCheckpointSaver[Any]]:
         async with (
-            connect(url) as client,
+            connect(url, timeout_s=timeout_s) as client,
             open_redis_checkpoints(client, form, ttl_s, asked_again_s=asked_again_s) as saver,
         ):
             yield saver

@@ -6,23 +6,35 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.redis.stack import Stack
 
 READY_S = 10.0
+BUS_OFFSET = 10_000
 
 
 class RedisServer:
     """A Redis on a free loopback port; what it holds survives :meth:`stop` when ``keeps`` is set."""
 
-    def __init__(self, stack: Stack, folder: Path, *, modules: bool = True, keeps: bool = False) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        folder: Path,
+        *,
+        modules: bool = True,
+        keeps: bool = False,
+        also: Sequence[str] = (),
+    ) -> None:
+        """``also`` is what its command line holds besides."""
         self._stack = stack
         self._folder = folder
         self._modules = modules
         self._keeps = keeps
+        self._also = also
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -40,6 +52,7 @@ class RedisServer:
                     *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
                     *("--save", "", "--appendfsync", "always"),
                     *("--appendonly", "yes" if self._keeps else "no"),
+                    *self._also,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -82,7 +95,12 @@ class RedisServer:
             return False
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def free_port() -> int:
+    """A loopback port that nobody listens on now, nor on the one 10,000 above: a cluster talks there."""
+    while True:
+        with socket.socket() as taken, socket.socket() as above:
+            taken.bind(("127.0.0.1", 0))
+            port = int(taken.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                above.bind(("127.0.0.1", port + BUS_OFFSET))
+                return port

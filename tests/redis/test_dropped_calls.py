@@ -1,10 +1,14 @@
 """A call that broke off is remembered for a quarter of an hour, once, and under no telephone number."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from redis.asyncio import Redis
 
+from graph.builder import build_graph
+from graph.dialogue import Dialogue
 from memory.dropped_calls import (
     KEPT_S,
     PREFIX,
@@ -14,6 +18,8 @@ from memory.dropped_calls import (
     RedisDroppedCalls,
 )
 from memory.redis_connection import connect
+from memory.sealing import KeyRing
+from tests.graph.conversation import Conversation, services
 from tests.redis.server import RedisServer
 
 CALLER = "0612345678"
@@ -82,3 +88,30 @@ async def test_a_call_does_not_depend_on_it(own_redis: Callable[..., RedisServer
         server.stop()
         await kept.keep(CALLER, DROPPED)
         assert await kept.take(CALLER) is None
+
+
+async def test_under_a_key_it_is_sealed_and_without_it_there_is_nothing(redis: Redis) -> None:
+    ring = KeyRing((("k1", bytes(32)),))
+    await RedisDroppedCalls(redis, SECRET, ring).keep(CALLER, DROPPED)
+    (key,) = await redis.keys("*")
+    assert b"sinistre" not in (await redis.get(key) or b"")
+    assert await RedisDroppedCalls(redis, SECRET, ring).take(CALLER) == DROPPED
+    await RedisDroppedCalls(redis, SECRET, ring).keep(CALLER, DROPPED)
+    assert await RedisDroppedCalls(redis, SECRET).take(CALLER) is None
+    await RedisDroppedCalls(redis, SECRET).keep(CALLER, DROPPED)
+    assert await RedisDroppedCalls(redis, SECRET, ring).take(CALLER) is None
+
+
+async def test_who_rings_another_worker_back_may_go_on_there(redis: Redis) -> None:
+    def worker() -> Dialogue:
+        dropped = RedisDroppedCalls(redis, SECRET)
+        return Dialogue(build_graph(replace(services(), dropped=dropped)), InMemorySaver())
+
+    await RedisDroppedCalls(redis, SECRET).keep(CALLER, DroppedCall("contract", "ma valeur"))
+    call = Conversation(worker())
+    assert (await call.begins(CALLER)).said == ["greet.notice", "greet.take_up"]
+    await call.says("oui")
+    await call.keys("10078821")
+    assert "contract.value" in (await call.keys("01041962")).said
+    again = Conversation(worker())
+    assert (await again.begins(CALLER)).said == ["greet.notice", "greet.question"]

@@ -9,11 +9,14 @@ import pytest
 from graph.builder import build_graph
 from graph.checkpoints import RedisForm
 from graph.dialogue import Dialogue
+from graph.heard import Resumed
 from graph.reply import Listen
 from graph.safekeeping import Safekeeping, StateAway
+from telephony.call import Transferred
 from tests.graph.conversation import Conversation, services
 from tests.redis.savers import redis
 from tests.redis.server import RedisServer
+from tests.telephony.scene import CALL, call
 
 CALLS = 5
 
@@ -96,3 +99,25 @@ async def test_a_call_that_this_worker_never_had_is_not_begun_anew(
         server.thaw()
         await is_back(saver)
         assert (await Conversation(dialogue, "call").resumes()).then == Listen("date")
+
+
+async def test_the_caller_of_such_a_call_is_told_so_and_handed_over(
+    own_redis: Callable[..., RedisServer], form: RedisForm
+) -> None:
+    server = own_redis(modules=form == "library")
+    async with worker(server, form) as (_, dialogue):
+        await asking_for_the_birth_date(dialogue, CALL.id)
+    async with redis(server.url, form)() as saver:
+        server.freeze()
+        async with call(first=Resumed(), saver=saver) as scene:
+            outcome = await scene.outcome()
+            assert scene.journal.said() == ["common.lost"]
+            assert any("nous avons été coupés" in sentence for sentence in scene.voice.finished)
+        assert isinstance(outcome, Transferred)
+        assert (outcome.queue, outcome.reason) == ("conseillers", "technical")
+        server.thaw()
+        assert isinstance(saver, Safekeeping)
+        await is_back(saver)
+        assert (await Conversation(Dialogue(build_graph(services()), saver), CALL.id).resumes()).then == (
+            Listen("date")
+        ), "nothing was written over what could not be read"

@@ -33,8 +33,8 @@ class SilentWire:
 class Phone:
     """The caller's side of a :class:`Line`."""
 
-    def __init__(self, timing: TurnTiming | None = None) -> None:
-        self.line = Line(Ear(EnergyDetector(), timing or TurnTiming()), Playback())
+    def __init__(self, timing: TurnTiming | None = None, kind: type[Line] = Line) -> None:
+        self.line = kind(Ear(EnergyDetector(), timing or TurnTiming()), Playback())
         self.wire = SilentWire()
         self.heard: list[bytes] = []
 

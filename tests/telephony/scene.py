@@ -1,10 +1,12 @@
 """A call under way in a test: a line without wires, scripted ears and voice, and the real dialogue."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
 from audio.endpointing import TurnTiming
@@ -42,6 +44,7 @@ class Scene:
     voice: ScriptedTts
     dialogue: Dialogue
     running: "asyncio.Task[Outcome]"
+    desk: FrontDesk
 
     async def says(self, for_ms: int = 600) -> None:
         """Speak, then be quiet until the turn is taken: until the answer is heard, or long enough."""
@@ -64,13 +67,13 @@ class Scene:
         ]
 
 
-async def whole_call(desk: FrontDesk, line: Line, first: Heard) -> Outcome:
+async def whole_call(desk: FrontDesk, line: Line, first: Heard, who: Call = CALL) -> Outcome:
     """As the AGI server has it run."""
     outcome: Outcome = CallerLeft()
     try:
-        outcome = await desk.run(CALL, line, first)
+        outcome = await desk.run(who, line, first)
     finally:
-        await desk.close(CALL, outcome)
+        await desk.close(who, outcome)
     return outcome
 
 
@@ -86,12 +89,21 @@ async def call(
     budgets: Budgets | None = None,
     standby: StandbyLines | None = None,
     dialogues: type[Dialogue] = Dialogue,
+    phones: type[Phone] = Phone,
+    keys_patience_s: float = KEYS_PATIENCE_S,
+    saver: BaseCheckpointSaver[Any] | None = None,
+    who: Call = CALL,
+    at: Callable[[FrontDesk], FrontDesk] = lambda desk: desk,
+    line: type[Line] = Line,
 ) -> AsyncIterator[Scene]:
-    """A call whose caller's turns will be understood as ``transcripts``, one after the other."""
-    phone, journal = Phone(), MemoryJournal()
+    """A call whose caller's turns will be understood as ``transcripts``, one after the other.
+
+    ``at`` changes the desk that takes it, ``line`` is what it is taken on.
+    """
+    phone, journal = phones(kind=line), MemoryJournal()
     ears = ears or ScriptedStt(transcripts)
     voice = voice or ScriptedTts(ms_per_character=20)
-    dialogue = dialogues(build_graph(given or services()), InMemorySaver())
+    dialogue = dialogues(build_graph(given or services()), saver or InMemorySaver())
     desk = FrontDesk(
         dialogue,
         ears,
@@ -99,15 +111,16 @@ async def call(
         EnergyDetector(),
         TurnTiming(),
         journal,
-        keys_patience_s=KEYS_PATIENCE_S,
+        keys_patience_s=keys_patience_s,
         budgets=budgets or Budgets(),
         standby=standby or StandbyLines(),
     )
     if connected:
         phone.connect()
-    running = asyncio.create_task(whole_call(desk, phone.line, first))
+    desk = at(desk)
+    running = asyncio.create_task(whole_call(desk, phone.line, first, who))
     try:
-        yield Scene(phone, journal, ears, voice, dialogue, running)
+        yield Scene(phone, journal, ears, voice, dialogue, running, desk)
     finally:
         phone.line.closed("the test is over")
         await asyncio.wait_for(running, 5)

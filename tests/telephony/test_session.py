@@ -14,7 +14,7 @@ from audio.stt import SttFailed, Transcript
 from audio.vad import EnergyDetector
 from graph.builder import build_graph
 from graph.dialogue import Dialogue
-from graph.heard import Heard, Keys, NotReached, Resumed, Words
+from graph.heard import CallBegins, Heard, Keys, NotReached, Resumed, Words
 from graph.reply import Reply
 from telephony.call import CallerLeft, HungUp, NoAudio, Transferred
 from telephony.front_desk import FrontDesk
@@ -208,11 +208,12 @@ async def test_zero_over_the_agents_voice_is_a_human_at_once() -> None:
         assert outcome.reason == "asked"
 
 
-async def test_a_caller_who_never_speaks_is_asked_twice_and_the_call_ends() -> None:
+async def test_a_caller_who_never_speaks_is_asked_twice_and_offered_people_and_the_call_ends() -> None:
     async with call() as scene:
         await scene.phone.waits_until(scene.running.done, at_most_ms=120_000)
         assert await scene.outcome() == HungUp()
-    assert scene.journal.said()[2:] == ["repair.quiet", "repair.quiet", "goodbye.nobody"]
+    asked = ["repair.quiet", "repair.quiet", "repair.quiet_offer"]
+    assert scene.journal.said()[2:] == [*asked, "goodbye.nobody"]
 
 
 async def test_a_caller_whose_phone_sends_nothing_is_treated_as_silent() -> None:
@@ -310,16 +311,27 @@ async def test_a_voice_that_fails_hands_the_caller_over() -> None:
 class BrokenDialogue(Dialogue):
     """Raises what nobody foresaw."""
 
+    at_once = True
+
     async def turn(
         self,
         call_id: str,
         heard: Heard,
         cut: Mapping[str, str] | None = None,
         confirmed: asyncio.Event | None = None,
+        *,
+        instead: bool = False,
     ) -> AsyncGenerator[Reply, None]:
-        async for reply in super().turn(call_id, heard, cut, confirmed):
-            raise RuntimeError("nobody foresaw this")
+        async for reply in super().turn(call_id, heard, cut, confirmed, instead=instead):
+            if isinstance(heard, CallBegins) is self.at_once:
+                raise RuntimeError("nobody foresaw this")
             yield reply
+
+
+class BreaksLater(BrokenDialogue):
+    """Greets first."""
+
+    at_once = False
 
 
 async def test_a_dialogue_that_breaks_is_said_and_the_caller_handed_over() -> None:
@@ -331,6 +343,16 @@ async def test_a_dialogue_that_breaks_is_said_and_the_caller_handed_over() -> No
     outcome = await asyncio.wait_for(running, 5)
     assert isinstance(outcome, Transferred)
     assert journal.said() == ["common.technical"]
+
+
+async def test_a_dialogue_that_breaks_while_the_caller_only_pauses_is_said_when_he_has_ended() -> None:
+    async with call(["quels sont vos horaires"], dialogues=BreaksLater) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.phone.speaks(600)
+        await scene.phone.waits(400)
+        assert not [event for event in scene.journal.events if isinstance(event, StageFailed)]
+        assert isinstance(await scene.outcome(), Transferred)
+        assert scene.journal.said()[-1] == "common.technical"
 
 
 async def test_recording_refused_is_told_once_to_whoever_keeps_anything() -> None:

@@ -15,7 +15,7 @@ from audio.scripted import ScriptedStt, ScriptedTts
 from audio.stt import SttFailed, Transcript
 from audio.tts import Pace, TtsFailed
 from graph.dialogue import Dialogue
-from graph.heard import CallBegins, Heard, Keys, Words
+from graph.heard import CallBegins, Heard, Keys, Resumed, Words
 from graph.reply import Manner, Reply
 from telephony.call import CallerLeft, HungUp, NoAudio, Outcome, Transferred
 from telephony.journal import (
@@ -32,7 +32,7 @@ from telephony.journal import (
 from telephony.session import MOMENT_MS
 from telephony.standby import StandbyLines, technical_line, waiting_line
 from telephony.turn import GROUP_PAUSE_MS, SENTENCE_PAUSE_MS, Budgets
-from tests.telephony.scene import CALL, NUMBER, Scene, call
+from tests.telephony.scene import BORN, CALL, NUMBER, Scene, SlowVoice, call
 
 HOURS = "quels sont vos horaires"
 OFFER = ["quelle est la recette de la tarte", "non merci"]
@@ -166,6 +166,23 @@ async def test_an_ear_slower_than_patience_is_waited_for() -> None:
         assert "faq.answer" in scene.journal.said()
 
 
+async def test_who_goes_on_after_his_turn_was_confirmed_is_counted_once() -> None:
+    voice = SlowVoice(ms_per_character=20)
+    async with call(["blabla", "blabla truc machin"], voice) as scene:
+        await scene.phone.hears_the_agent_out()
+        voice.hold()
+        await scene.phone.speaks(600)
+        await scene.phone.waits(1000)
+        assert (await scene.dialogue.state(CALL.id)).get("misses") == 1, "confirmed, written, and not heard"
+        await scene.phone.speaks(600)
+        voice.release()
+        await scene.phone.waits(1600)
+        await scene.phone.hears_the_agent_out()
+        state = await scene.dialogue.state(CALL.id)
+    assert state.get("misses") == 1
+    assert [str(one.text) for one in state["messages"] if one.type == "human"] == ["", "blabla truc machin"]
+
+
 # over the agent's voice
 
 
@@ -296,12 +313,20 @@ async def test_who_asks_for_a_moment_is_given_it_and_the_question_stays_open() -
         assert scene.journal.said()[-1] == "authenticate.ask_birth_date"
 
 
-async def test_silence_is_asked_about_in_two_wordings_and_then_the_call_ends_politely() -> None:
+async def test_silence_is_asked_about_in_two_wordings_then_people_are_offered_then_it_is_goodbye() -> None:
     async with call() as scene:
         await scene.phone.waits_until(scene.running.done, at_most_ms=120_000)
         assert await scene.outcome() == HungUp()
     asked = [event.text for event in scene.journal.events if isinstance(event, TurnSaid)][2:]
-    assert len(set(asked)) == 3
+    assert len(set(asked)) == 4
+
+
+async def test_who_says_yes_when_people_are_offered_in_silence_is_passed_on() -> None:
+    async with call(["oui"]) as scene:
+        await scene.phone.waits_until(lambda: "repair.quiet_offer" in scene.journal.said())
+        await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+        await scene.phone.speaks(300)
+        assert isinstance(await scene.outcome(), Transferred)
 
 
 # the wait
@@ -412,10 +437,12 @@ class SlowerAndLouder(Dialogue):
         heard: Heard,
         cut: Mapping[str, str] | None = None,
         confirmed: asyncio.Event | None = None,
+        *,
+        instead: bool = False,
     ) -> AsyncGenerator[Reply, None]:
         if not isinstance(heard, CallBegins):
             yield Manner("slow", louder=True)
-        async for reply in super().turn(call_id, heard, cut, confirmed):
+        async for reply in super().turn(call_id, heard, cut, confirmed, instead=instead):
             yield reply
 
 
@@ -436,6 +463,45 @@ async def test_slowly_is_slower_with_longer_pauses_and_figures_in_groups_and_lou
     assert max(pauses) == 2 * SENTENCE_PAUSE_MS
     assert GROUP_PAUSE_MS - FRAME_MS <= min(pauses) <= GROUP_PAUSE_MS + FRAME_MS
     assert softest * 1.8 < max(map(peak, spoken)) < 32767
+
+
+async def test_asked_in_his_own_words_the_whole_call_is_slower_and_louder_and_nothing_is_lost() -> None:
+    """Through the merged dialogue: no twin asks for it."""
+    said = [
+        "mon assurance vie",
+        "parlez plus lentement",
+        "plus fort s'il vous plaît",
+        NUMBER,
+        BORN,
+        "pardon ?",
+    ]
+    async with call(said) as scene:
+        await scene.phone.hears_the_agent_out()
+        softest = max(map(peak, scene.phone.heard))
+        for _ in said:
+            asked, before = len(scene.voice.asked), len(scene.phone.heard)
+            await scene.says()
+            await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
+            await scene.phone.waits(100)
+        again = " ".join(scene.voice.asked[asked:])
+        spoken = scene.phone.heard[before:]
+    assert scene.voice.paces[-1] is Pace.SLOW
+    assert softest * 1.8 < max(map(peak, spoken)) < 32767
+    assert "quarante-cinq mille deux cent trente euros" in again, "the last answer, whole"
+    assert "Merci, Madame Moreau" not in again, "without its courtesies"
+    runs = [(loud, len(list(run)) * FRAME_MS) for loud, run in groupby(f != SILENCE_FRAME for f in spoken)]
+    assert 2 * SENTENCE_PAUSE_MS in [length_ms for loud, length_ms in runs if not loud]
+
+
+async def test_how_he_wants_to_be_spoken_to_survives_the_worker() -> None:
+    async with call(["mon assurance vie", "parlez plus lentement"]) as scene:
+        for _ in range(2):
+            await scene.phone.hears_the_agent_out()
+            await scene.says()
+        await scene.phone.hears_the_agent_out()
+        kept = scene.dialogue
+    replies = [reply async for reply in kept.turn(CALL.id, Resumed())]
+    assert Manner("slow") in replies[:1], "before the first word"
 
 
 def peak(frame: bytes) -> int:

@@ -72,3 +72,17 @@ def test_a_word_that_was_said_before_points_at_it() -> None:
     assert choices.shares_name("et le bris de glace", said)
     assert not choices.shares_name("votre dossier", said)
     assert not choices.shares_name("merci beaucoup", said)
+
+
+@pytest.mark.parametrize(
+    ("text", "every"),
+    [
+        ("tous", True),
+        ("tous mes contrats", True),
+        ("combien je verse tous les mois", False),
+        ("toutes les semaines", False),
+        ("tous les ans, sur les deux", True),
+    ],
+)
+def test_every_month_is_not_every_contract(text: str, every: bool) -> None:
+    assert choices.means_all(text) is every

@@ -146,6 +146,76 @@ def test_a_claim_number_dictated_in_blocks_is_read_back_or_asked_again_but_never
     assert spoken.claim_number(with_pauses) == f"SIN-{year}-{serial:06d}"
 
 
+@given(st.integers(2027, 2099), st.integers(0, 999_999))
+def test_a_claim_of_a_coming_year_is_none(year: int, serial: int) -> None:
+    said = f"SIN {year} {serial:06d}"
+    assert spoken.claim_number(said) == f"SIN-{year}-{serial:06d}"
+    assert spoken.claim_number(said, TODAY.year) is None
+    assert spoken.any_reference(said, TODAY.year) is None
+
+
+@given(dictated(7), st.sampled_from(["", "vie ", "V I E ", "contrat vie "]))
+def test_a_dictated_contract_number_is_read_back_or_asked_again_but_never_another(
+    case: tuple[str, str], named: str
+) -> None:
+    number, said = case
+    assert spoken.contract_number(f"{named}{said}") in {f"VIE-{number}", None}
+
+
+@given(st.text("0123456789", min_size=7, max_size=7))
+def test_a_contract_number_spelled_after_its_letters_is_always_read(number: str) -> None:
+    figures = " ".join(num2words(int(digit), lang="fr") for digit in number)
+    assert spoken.contract_number(f"V I E {figures}") == f"VIE-{number}"
+    assert spoken.contract_number(f"VIE {number}") == f"VIE-{number}"
+
+
+@given(st.text("0123456789", min_size=8, max_size=8), st.integers(2, 6), st.sampled_from([", ", ", euh, "]))
+def test_who_begins_his_number_again_means_what_he_says_the_second_time(
+    number: str, heads: int, pause: str
+) -> None:
+    pairs = [as_chunk(number[at : at + 2], "fr") for at in range(0, 8, 2)]
+    head = " ".join(num2words(int(digit), lang="fr") for digit in number[:heads])
+    assert spoken.customer_number(f"{head}{pause}{number}") in {number, None}
+    assert spoken.customer_number(f"{head}, non, {', '.join(pairs)}") == number
+
+
+@given(st.sampled_from("67"), st.text("0123456789", min_size=8, max_size=8))
+def test_a_mobile_whose_first_zero_was_cut_off_is_that_mobile_or_asked_again(kind: str, rest: str) -> None:
+    pairs = [as_chunk(rest[at : at + 2], "fr") for at in range(0, 8, 2)]
+    said = ", ".join([num2words(int(kind), lang="fr"), *pairs])
+    assert spoken.phone_number(said) in {f"0{kind}{rest}", None}
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "meant"),
+    [
+        ("post_code", "non le trente et un, trente et un mille cinq cents", "31500"),
+        ("post_code", "non pas trente-trois mille, trente-quatre mille", "34000"),
+        ("phone", "zéro six douze trente-quatre cinquante-six soixante-dix-huit, non, dix-neuf", None),
+        ("amount", "dix mille deux cent trente euros zéro cinq", "10230.05"),
+        ("amount", "un demi-million d'euros", "500000.00"),
+        ("amount", "dix euros zéro cinquante", None),
+        ("amount", "deux mille cinq", None),
+        ("amount", "deux mille cinq euros", "2005.00"),
+        ("amount", "trois k euros", None),
+        ("customer", "huit fois le un", "11111111"),
+        ("customer", "quadruple zéro douze trente-quatre", "00001234"),
+        ("yes_no", "pourquoi pas", "yes"),
+        ("yes_no", "pourquoi", None),
+        ("birth_date", "en dix-neuf cent trente-six le deux mai", "1936-05-02"),
+        ("birth_date", "en trente-six, le deux mai", None),
+        ("yes_no", "oui, euh non, c'est pas ça", "no"),
+        ("yes_no", "non, oui pardon, c'est ça", "yes"),
+        ("yes_no", "oui, non", None),
+        ("yes_no", "oui, enfin non", None),
+    ],
+)
+def test_changes_of_mind_and_unusual_orders_are_read_right_or_asked_again(
+    form: str, said: str, meant: str | None
+) -> None:
+    assert spoken.value(said, spoken.ValueForm(form), TODAY) == meant
+
+
 # Dates
 
 

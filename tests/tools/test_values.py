@@ -28,6 +28,14 @@ def test_values_are_read_right_and_hardly_ever_silently_wrong(half: str, floor: 
     assert report.percent(Verdict.RIGHT) >= floor
 
 
+# Written by somebody who had not read the grammar.
+@pytest.mark.parametrize(("half", "floor"), [("tuning", 98.0), ("kept_apart", 92.0)])
+def test_strangers_values_are_read_right_and_hardly_ever_silently_wrong(half: str, floor: float) -> None:
+    report = judge(read([TABLES / "strangers" / half], COLUMNS), TODAY)
+    assert len(report.judged) >= 100
+    assert report.percent(Verdict.RIGHT) >= floor
+
+
 @given(st.integers(1, 9_999_999), LANGUAGES, st.booleans())
 def test_whole_euros_said_in_words_are_read_back(euros: int, lang: str, hyphens_lost: bool) -> None:
     said = num2words(euros, lang=lang)
