@@ -21,6 +21,7 @@ from app.crew_pages import create_crew_pages
 from app.logs import LogJournal, configure
 from app.service import Running, api_key_of, listening, reserved, running, served, url_of
 from app.settings import Settings, SettingsInvalid
+from app.settling import settle
 from app.wiring import identity_key
 from telephony.agi_server import AgiServer
 
@@ -43,6 +44,7 @@ async def serve(settings: Settings) -> int:
     configure(settings.logging.level)
     with _stop_signals() as signals:
         async with running(settings, (LogJournal(),)) as service:
+            settle()
             print(welcome(service, generated_key=not settings.application.api_key.get_secret_value()))  # noqa: T201
             await signals.get()
             await drain(service.agent.agi, signals, settings.application.drain_timeout_s)
@@ -107,6 +109,7 @@ async def serve_as_worker(settings: Settings) -> int:
         crew_ended = asyncio.create_task(_until_the_end(reader, signals), name="the crew lives")
         try:
             async with running(own, (LogJournal(),), shares_agi_port=True) as service:
+                settle()
                 report = Report(service.http_url, service.agent.media.port)
                 print(report.line(), end="", flush=True)  # noqa: T201 - the supervisor reads it
                 await signals.get()

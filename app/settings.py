@@ -269,7 +269,7 @@ class TurnTaking(_Concern):
     model_config = SettingsConfigDict(env_prefix="TURN_")
 
     preparation_pause_ms: int = Field(
-        160, ge=60, lt=500, description="pause of a caller in which his answer begins to be prepared"
+        128, ge=60, lt=500, description="pause of a caller in which his answer begins to be prepared"
     )
     preparations: int = Field(
         6, ge=0, description="pauses of one turn in which it is, each a round with the providers; 0: never"

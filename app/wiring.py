@@ -262,15 +262,19 @@ def services_of(faculties: Faculties, around: Surroundings, day: date | None = N
 
 @asynccontextmanager
 async def open_mind(
-    settings: Settings, now: Callable[[], datetime] = this_moment, providers: Providers | None = None
+    settings: Settings,
+    now: Callable[[], datetime] = this_moment,
+    providers: Providers | None = None,
+    model: LanguageModel | None = None,
 ) -> AsyncIterator[Mind]:
     """The dialogue alone: for the text chat, and within :func:`open_agent`.
 
     ``now`` decides whether people are there; replays fix it. ``providers`` None: watched by the log only.
+    ``model`` takes the place of the one that the settings name, for measurements.
     """
     providers = providers or Providers.watched_by()
     async with AsyncExitStack() as stack:
-        model = await _model(settings, providers, stack)
+        model = model or await _model(settings, providers, stack)
         backoffice = await _backoffice(settings, providers, stack)
         faculties = await stack.enter_async_context(open_faculties(settings))
         redis = await _redis(settings, stack)

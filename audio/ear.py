@@ -131,7 +131,8 @@ class Ear:
     def _cut(self, turn: TurnBounds) -> Utterance:
         first = turn.started_ms * BYTES_PER_MS - self._sound_from
         last = turn.ended_ms * BYTES_PER_MS - self._sound_from
-        return Utterance(bytes(self._sound[first:last]), turn.started_ms, turn.ended_ms)
+        with memoryview(self._sound) as sound:
+            return Utterance(bytes(sound[first:last]), turn.started_ms, turn.ended_ms)
 
     def _trim(self) -> None:
         excess = int(self._detector.needed_from_ms) * BYTES_PER_MS - self._sound_from

@@ -200,10 +200,12 @@ class TurnTiming:
     noise_ms: int = 400
     """Pause after which what was too short for a turn is dropped, when patience is longer: the agent, who
     has stopped for a cough, is to go on. Longer than the hole a stop consonant leaves in a word."""
-    pause_ms: int = 160
-    """Pause after which the end is possible. Measured: beginning to transcribe here, and holding the
+    pause_ms: int = 128
+    """Pause after which the end is possible. Measured: beginning to transcribe after 160 ms, and holding the
     answer until the end is sure, brings the answer from 1 090 to 736 ms after the last word (median, with
-    500 ms of patience and simulated providers)."""
+    500 ms of patience and simulated providers); every window of 32 ms less takes as much off that. On
+    forty lines in two voices it makes 2.05 rounds with the ear a turn of 1.65 (and 96 ms 2.36), no more cuts.
+    """
     patience_ms: Mapping[Expecting, int] = field(default_factory=lambda: PATIENCE_MS)
     """Pause after which the turn is over, by what was asked (for OPEN: VAD_MIN_SILENCE_DURATION_MS)."""
     silence_ms: int = 7000

@@ -72,7 +72,7 @@ class Playback:
 
     def __init__(self) -> None:
         self._waiting: deque[_Sentence] = deque()
-        self._played: list[_Sentence] = []
+        self._played: list[Heard] = []  # without their sound: an answer is up to half a megabyte
         self._paused = False
         self._quiet_frames = 0
         self.on_first_frame: Callable[[], None] = _nothing
@@ -190,16 +190,23 @@ class Playback:
 
     def stop(self) -> None:
         """Say no more; what was not played is dropped. :meth:`heard` still knows what was."""
-        self._played.extend(self._waiting)
+        self._played.extend(sentence.heard() for sentence in self._waiting if not sentence.aside)
         self._waiting.clear()
 
     def heard(self) -> list[Heard]:
         """What was heard so far of each sentence there ever was, in order."""
-        return [sentence.heard() for sentence in (*self._played, *self._waiting) if not sentence.aside]
+        waiting = (sentence.heard() for sentence in self._waiting if not sentence.aside)
+        return [*self._played, *waiting]
+
+    def tell_nobody(self) -> None:
+        """Whoever was told what happens needs to know no more, and can be let go of."""
+        self.on_first_frame = self.on_drained = self.on_held = _nothing
 
     def _drop_silent_sentences(self) -> None:
         while self._waiting and self._waiting[0].done:
-            self._played.append(self._waiting.popleft())
+            sentence = self._waiting.popleft()
+            if not sentence.aside:
+                self._played.append(sentence.heard())
             if not self._waiting:
                 self.on_drained()
 

@@ -7,7 +7,7 @@ again, each caller from another of these on:
 
 1. the same question, interrupted by another: how soon was the agent quiet, and when did it answer?
 2. the same question, and a backchannel over the answer: did the agent go on?
-3. the same question, and a cough over the answer.
+3. the same question, and a cough, or another noise, over the answer (:mod:`bench.noises`).
 
 A silence is counted from the caller's last frame of speech that left to the agent's first that came, both on
 the caller's clock: what he hears. An answer was "talked through" when as much of it was heard, in one go but
@@ -24,29 +24,31 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from app.rehearsal.telephone import over_the_telephone
-from audio.pcm import BYTES_PER_MS, FRAME_MS
+from audio.pcm import FRAME_MS
+from audio.playback import REWIND_MS
 from audio.providers.espeak_tts import EspeakTts
+from bench.noises import noises
 from telephony.simulated_asterisk import SimulatedAsterisk, SimulatedCall
 from telephony.simulated_caller import CallEnded, NotHeard, Said
 
-QUESTION = "Quels sont les impôts si je retire de l'argent après huit ans ?"
-OTHER_QUESTION = "Attendez, attendez, et si je retire avant huit ans, combien je paie ?"
+QUESTION = "Je peux changer le bénéficiaire plus tard ?"
+OTHER_QUESTION = "Mais dites-moi, est-ce que je paie des impôts quand je prends mon argent ?"
 BACKCHANNELS = ("Oui.", "D'accord.", "Hm hm.")
 WORTH = "Je voudrais savoir combien j'ai sur mon assurance vie."
 NUMBER = "C'est le dix zéro sept quatre-vingt-huit vingt et un."
 BIRTH_DATE = "Je suis née le premier avril mille neuf cent soixante-deux."
 LINES = (QUESTION, OTHER_QUESTION, *BACKCHANNELS, WORTH, NUMBER, BIRTH_DATE)
-WORDED = (QUESTION, "si je retire avant huit ans")
-"""What a caller says that a language model answers (in part: it may be heard from the middle on)."""
-
 OVER_THE_ANSWER_MS = 900
 """So long after an answer has begun it is disturbed."""
 
 QUIET_MS = 1500
 """After so long without a sound of the agent an answer is over."""
 
-WHOLE = (0.93, 1.15)
-"""Share of the undisturbed answer that was heard when it was talked through."""
+TORN_MS = 200
+"""So much of an answer may be missing when it was talked through: frames that came in bursts."""
+
+AGAIN_MS = 2 * REWIND_MS + TORN_MS
+"""And so much may be heard twice: two coughs pause the voice twice, and it takes up a word before."""
 
 JITTER_SPAN = 100
 """A frame's lateness is counted against the best of so many frames before it: two seconds."""
@@ -81,14 +83,6 @@ async def recorded() -> dict[str, bytes]:
     return sounds
 
 
-def cough() -> bytes:
-    """A burst of noise of a quarter of a second that rises fast and dies away, in the telephone band."""
-    count = 250 * BYTES_PER_MS // 2
-    noise = np.random.default_rng(7).standard_normal(count) * 9000
-    shape = np.minimum(np.arange(count) / 160, 1) * np.exp(-np.arange(count) / 600)
-    return over_the_telephone((noise * shape).clip(-32768, 32767).astype("<i2").tobytes())
-
-
 class _Caller:
     """One of them."""
 
@@ -97,6 +91,7 @@ class _Caller:
         self._lines = lines
         self._number = number
         self._found = found
+        self._noises = noises()
         self._whole_ms = 0.0
 
     async def talk(self, until_s: float) -> None:
@@ -113,7 +108,7 @@ class _Caller:
 
     async def _ask_undisturbed(self) -> None:
         began_ms = await self._ask("llm", QUESTION)
-        self._whole_ms = self._loud_ms_since(began_ms)
+        self._whole_ms = self._answer_ms_since(began_ms)
         await self._thinks()
 
     async def _say_yes_to_the_answer(self) -> None:
@@ -121,7 +116,9 @@ class _Caller:
         self._found.backchannels.append(await self._ask_and_disturb(self._lines[line]))
 
     async def _cough_over_the_answer(self) -> None:
-        self._found.coughs.append(await self._ask_and_disturb(cough()))
+        noises = list(self._noises.values())
+        sound = noises[(self._number + len(self._found.coughs)) % len(noises)]
+        self._found.coughs.append(await self._ask_and_disturb(sound))
 
     async def _ask_and_disturb(self, sound: bytes) -> bool:
         said = await self._call.say(self._lines[QUESTION])
@@ -130,9 +127,9 @@ class _Caller:
         await self._call.pause(OVER_THE_ANSWER_MS)
         await self._call.say(sound)
         await self._call.hear_silence(QUIET_MS)
-        share = self._loud_ms_since(began_ms) / self._whole_ms
+        more_ms = self._answer_ms_since(began_ms) - self._whole_ms
         await self._thinks()
-        return WHOLE[0] <= share <= WHOLE[1]
+        return -TORN_MS <= more_ms <= AGAIN_MS
 
     async def _ask_and_interrupt(self) -> None:
         said = await self._call.say(self._lines[QUESTION])
@@ -166,12 +163,10 @@ class _Caller:
     def _note(self, kind: str, said: Said, began_ms: float) -> None:
         self._found.silence_ms.setdefault(kind, []).append(began_ms - said.speech_ended_ms)
 
-    def _loud_ms_since(self, since_ms: float) -> float:
-        return sum(
-            piece.ended_ms - piece.started_ms
-            for piece in self._call.phone.heard(60)
-            if piece.ended_ms > since_ms
-        )
+    def _answer_ms_since(self, since_ms: float) -> float:
+        """How much was heard since then, without the last sentence: "Autre chose ?" in ever other words."""
+        pieces = [piece for piece in self._call.phone.heard(60) if piece.ended_ms > since_ms]
+        return sum(piece.ended_ms - piece.started_ms for piece in pieces[:-1])
 
     async def _thinks(self) -> None:
         await self._call.pause(THINKING_MS)

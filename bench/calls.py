@@ -15,7 +15,6 @@ Beside our figures stand those of the field (:data:`bench.report.FIELD`).
 
 import argparse
 import asyncio
-import gc
 import json
 import multiprocessing
 import os
@@ -30,14 +29,14 @@ from pathlib import Path
 from typing import cast
 
 from app import settings as configuration
+from app.settling import settle
 from app.wiring import open_mind
 from audio.endpointing import Expecting, TurnTiming
 from audio.providers.silero_vad import SileroVad
-from bench.callers import WORDED, Findings, recorded, ring_in_process
-from bench.delays import PromptVoice, RecordedStt, ThinkingDialogue
+from bench.callers import Findings, recorded, ring_in_process
+from bench.delays import PassageModel, PromptVoice, RecordedStt
 from bench.layers import LAYERS, REST, sampled
 from bench.report import DELAYS, FIELD, PATIENCE_MS, SUM_MS, Result, Spread, table
-from graph.dialogue import Dialogue
 from telephony.agi_server import AgiServer
 from telephony.front_desk import FrontDesk
 from telephony.journal import MemoryJournal
@@ -55,14 +54,13 @@ async def _serve(
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         settings = configuration.read(Path(folder, "no.env"))
         settings = _with_data_in(settings, Path(folder))
-        async with open_mind(settings) as mind:
-            dialogue = cast("Dialogue", ThinkingDialogue(mind.dialogue, WORDED, DELAYS))
+        async with open_mind(settings, model=PassageModel(DELAYS)) as mind:
             timing = TurnTiming(patience_ms=dict.fromkeys(Expecting, PATIENCE_MS))
             detector, switchboard, metronome = SileroVad(), Switchboard(), Metronome()
             detector.gather_with(metronome.soon)
             ears = RecordedStt(lines, DELAYS.transcript_ms)
             desk = FrontDesk(
-                dialogue,
+                mind.dialogue,
                 ears,
                 PromptVoice(DELAYS.first_sound_ms, MS_PER_CHARACTER),
                 detector,
@@ -75,6 +73,7 @@ async def _serve(
             await agi.start()
             try:
                 await _called(agi.port, 1, 6.0, lines, cores)  # what is made once is not a call's
+                settle()
                 return await _measured(agi.port, calls, seconds, lines, cores, switchboard, metronome, ears)
             finally:
                 await agi.close()
@@ -91,7 +90,6 @@ async def _measured(
     metronome: Metronome,
     ears: RecordedStt,
 ) -> Result:
-    gc.collect()
     mb_before, late_before, asked_before = _rss_mb(), metronome.late_ticks, ears.asked
     ringing = asyncio.create_task(_called(port, calls, seconds, lines, cores))
     while sum(connection.joined for connection in switchboard.live()) < calls and not ringing.done():  # noqa: ASYNC110

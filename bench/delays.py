@@ -5,8 +5,8 @@ What the field was measured with (bench/calls.py): 150 ms for a transcript, 200 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import aclosing
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -16,9 +16,7 @@ from audio.scripted import ScriptedTts
 from audio.speakable import speakable
 from audio.stt import Transcript
 from audio.tts import Pace, sentences
-from graph.dialogue import Dialogue
-from graph.heard import Heard, Words
-from graph.reply import Reply, Say
+from knowledge.llm import Asked, Form, LlmFailed
 from prompts import FOLDER, load
 
 
@@ -95,33 +93,37 @@ def fixed_sentences() -> Iterable[str]:
     return chain.from_iterable(sentences(text) for text in texts)
 
 
-class ThinkingDialogue:
-    """The real dialogue, and before each answer to one of ``slow`` the time a model takes to word it."""
+class PassageModel:
+    """A language model that words an answer as its best passage does, at a model's pace."""
 
-    def __init__(self, dialogue: Dialogue, slow: Iterable[str], delays: Delays) -> None:
-        self._dialogue = dialogue
-        self._slow = frozenset(slow)
+    name = "passage"
+
+    def __init__(self, delays: Delays) -> None:
+        self.wrote = 0
+        """How many answers, also for turns that were given up."""
+        self.filled = 0
+        """How many forms: what the callers of the measurement say, the local classifier knows."""
         self._delays = delays
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._dialogue, name)
+    async def fill(self, asked: Asked, form: type[Form], budget_ms: int) -> Form:
+        """See :class:`knowledge.llm.LanguageModel`: it has no opinion."""
+        self.filled += 1
+        await asyncio.sleep(self._delays.first_word_ms / 1000)
+        raise LlmFailed(f"{self.name}: fills in no {form.__name__}")
 
-    async def turn(
-        self,
-        call_id: str,
-        heard: Heard,
-        cut: Mapping[str, str] | None = None,
-        confirmed: asyncio.Event | None = None,
-        *,
-        instead: bool = False,
-    ) -> AsyncGenerator[Reply, None]:
-        """See :meth:`graph.dialogue.Dialogue.turn`: each line comes when its first sentence is worded."""
-        slow = isinstance(heard, Words) and any(text in heard.text for text in self._slow)
-        wait_ms = self._delays.first_word_ms if slow else 0.0
-        async with aclosing(self._dialogue.turn(call_id, heard, cut, confirmed, instead=instead)) as replies:
-            async for reply in replies:
-                if slow and isinstance(reply, Say):
-                    wait_ms += len(sentences(reply.text)[0].split()) * self._delays.word_ms
-                    await asyncio.sleep(wait_ms / 1000)
-                    wait_ms = 0.0
-                yield reply
+    async def write(self, asked: Asked, budget_ms: int) -> AsyncIterator[str]:
+        """See :class:`knowledge.llm.LanguageModel`."""
+        self.wrote += 1
+        best = _PASSAGE.search(asked.user)
+        if best is None:
+            raise LlmFailed(f"{self.name}: was shown no passage")
+        clock = asyncio.get_running_loop()
+        due_s = clock.time() + self._delays.first_word_ms / 1000
+        for word in re.findall(r"\S+\s*", best[1]):
+            await asyncio.sleep(due_s - clock.time())
+            yield word
+            due_s += self._delays.word_ms / 1000
+
+
+_PASSAGE = re.compile(r"<passage>([^\n<]*)")
+"""Of the first passage, its spoken answer."""

@@ -42,10 +42,18 @@ _STEMMER = Stemmer.Stemmer("french")
 _STEMMER_LOCK = Lock()
 
 
+_FOLDED = {
+    ord(letter): "".join(c for c in unicodedata.normalize("NFD", letter) if not unicodedata.combining(c))
+    for letter in "àâäáãçéèêëíìîïñóòôöõúùûüýÿÀÂÄÁÃÇÉÈÊËÍÌÎÏÑÓÒÔÖÕÚÙÛÜÝŸ"
+} | str.maketrans({"œ": "oe", "Œ": "Oe", "æ": "ae", "Æ": "Ae"})
+
+
 def fold(text: str) -> str:
     """``text`` without accents, ligatures opened: ``Décès, sœur`` gives ``Deces, soeur``."""
-    opened = text.replace("œ", "oe").replace("Œ", "Oe").replace("æ", "ae").replace("Æ", "Ae")
-    return "".join(c for c in unicodedata.normalize("NFD", opened) if not unicodedata.combining(c))
+    plainer = text if text.isascii() else text.translate(_FOLDED)
+    if plainer.isascii():
+        return plainer  # nearly always, and five times as fast: every word of a turn comes here
+    return "".join(c for c in unicodedata.normalize("NFD", plainer) if not unicodedata.combining(c))
 
 
 def plain(text: str) -> str:

@@ -177,6 +177,7 @@ class Session:
         self._keyed = ""
         self._keys_timer: asyncio.TimerHandle | None = None
         self._wait_timer: asyncio.TimerHandle | None = None
+        self._waits_for: Turn | None = None  # the turn that the timer tells of
         self._expecting = Expecting.OPEN
         self._manner = Manner()
         self._cut: dict[str, str] = {}
@@ -225,43 +226,48 @@ class Session:
     async def _turns(self, first: Heard) -> Outcome:
         """The loop; see the module's theory of operation."""
         self._give_floor(self._begin(first))
-        while True:
-            match await self._inbox.get():
-                case LineClosed():
-                    await self._interrupt(by_caller=False)
-                    return CallerLeft()
-                case _Over(turn) if turn is self._floor:
-                    outcome = self._finish(turn)
-                    if outcome is not None:
-                        return outcome
-                case _Held(turn) if turn is self._floor and self._next is not None:
-                    await self._interrupt()
-                    self._give_floor_to_next()
-                case _Understood(turn) if turn is self._candidate:
-                    await self._weigh(turn)
-                case SpeechStarted():
-                    self._pause_voice()
-                case Paused(utterance):
-                    await self._speculate(utterance)
-                case SpeechResumed():
-                    await self._take_back()
-                case SpeechDropped():
-                    self._talk_on("noise")
-                case TurnEnded() as ended:
-                    await self._caller_ended(ended)
-                case Silence() if not (self._floor or self._candidate or self._keyed):
-                    self._give_floor(self._begin(Quiet()))
-                case Digit(key):
-                    await self._key(key)
-                case _KeysPause(keyed) if keyed == self._keyed:
-                    self._waited_ms = int(self._keys_patience_s * 1000)
-                    await self._keys_done()
-                case _WaitedLong(turn) if turn is self._candidate:
-                    await self._take_as_his_turn(turn)
-                case _WaitedLong(turn) if turn is self._floor:
-                    self._fill_the_wait(turn)
-                case _:
-                    pass
+        outcome: Outcome | None = None
+        while outcome is None:
+            outcome = await self._heed(await self._inbox.get())
+        return outcome
+
+    async def _heed(self, happening: _Happening) -> Outcome | None:
+        """One step of the loop; on its own, so that nothing holds what happened last, with its sound."""
+        match happening:
+            case LineClosed():
+                await self._interrupt(by_caller=False)
+                return CallerLeft()
+            case _Over(turn) if turn is self._floor:
+                return self._finish(turn)
+            case _Held(turn) if turn is self._floor and self._next is not None:
+                await self._interrupt()
+                self._give_floor_to_next()
+            case _Understood(turn) if turn is self._candidate:
+                await self._weigh(turn)
+            case SpeechStarted():
+                self._pause_voice()
+            case Paused(utterance):
+                await self._speculate(utterance)
+            case SpeechResumed():
+                await self._take_back()
+            case SpeechDropped():
+                self._talk_on("noise")
+            case TurnEnded() as ended:
+                await self._caller_ended(ended)
+            case Silence() if not (self._floor or self._candidate or self._keyed):
+                self._give_floor(self._begin(Quiet()))
+            case Digit(key):
+                await self._key(key)
+            case _KeysPause(keyed) if keyed == self._keyed:
+                self._waited_ms = int(self._keys_patience_s * 1000)
+                await self._keys_done()
+            case _WaitedLong(turn) if turn is self._candidate:
+                await self._take_as_his_turn(turn)
+            case _WaitedLong(turn) if turn is self._floor:
+                self._fill_the_wait(turn)
+            case _:
+                pass
+        return None
 
     # the caller speaks
 
@@ -277,7 +283,7 @@ class Session:
         if self._floor is None or not self._floor.playback.paused or self._next is not None:
             return
         self._floor.playback.resume()
-        if isinstance(self._floor.trigger, Utterance | Keys):
+        if isinstance(self._floor.trigger, Utterance | Words | Keys):
             self._wait_at_most(self._floor, LEAST_WAIT_MS)
         if self._floor.sounding:
             self.note(TalkedThrough("noise" if why == "noise" else "listening"))
@@ -305,7 +311,7 @@ class Session:
         turn = self._candidate
         if turn is None:
             turn = self._candidate = await self._begin_after(ended.utterance)
-        turn.ended = ended
+        turn.end(ended)
         if self._floor is None or not self._floor.sounding:
             await self._confirm(turn)
         elif turn.heard is not None:
@@ -328,7 +334,8 @@ class Session:
         if turn.ended is None:
             match judge(words, turn.expecting, self._today()):
                 case Verdict.COMPLETE:
-                    turn.ended = self._line.ear.end_turn()
+                    if (ended := self._line.ear.end_turn()) is not None:
+                        turn.end(ended)
                 case Verdict.UNFINISHED:
                     self._line.ear.wait_longer(UNFINISHED_PATIENCE_MS)
                 case Verdict.UNSURE:
@@ -368,6 +375,7 @@ class Session:
         passed = self._passed
         if passed is not None and utterance.started_ms - passed.ended_ms <= GOES_ON_WITHIN_MS:
             return self._begin(joined(passed, utterance))
+        self._passed = None
         return self._begin(utterance)
 
     async def _confirm(self, turn: Turn) -> None:
@@ -456,6 +464,7 @@ class Session:
         turn, self._floor = self._floor, None
         if turn is None:
             return
+        self._wait_no_more(turn)
         self._pause_voice()
         await turn.cancel()
         self._manner = turn.manner
@@ -467,6 +476,8 @@ class Session:
     def _finish(self, turn: Turn) -> Outcome | None:
         """Everything was said: the caller's turn, or the end."""
         self._floor = None
+        self._wait_no_more(turn)
+        turn.let_go()
         self._manner = turn.manner
         if turn.gives_time:
             self._line.ear.hold_silence(MOMENT_MS)
@@ -480,9 +491,16 @@ class Session:
     def _wait_at_most(self, turn: Turn, wait_ms: float) -> None:
         if self._wait_timer is not None:
             self._wait_timer.cancel()
+        self._waits_for = turn
         self._wait_timer = asyncio.get_running_loop().call_later(
             wait_ms / 1000, self._inbox.put_nowait, _WaitedLong(turn)
         )
+
+    def _wait_no_more(self, turn: Turn) -> None:
+        """``turn`` is over: its timer would hold it, and its sound."""
+        if self._wait_timer is not None and self._waits_for is turn:
+            self._wait_timer.cancel()
+            self._wait_timer = self._waits_for = None
 
     def _fill_the_wait(self, turn: Turn) -> None:
         """Tell the caller that he is being served, if nothing is heard and more is to come."""

@@ -123,7 +123,8 @@ class Handset(asyncio.Protocol):
         self._decoder = FrameDecoder()
         self._outgoing: deque[_Outgoing] = deque()
         self._sent_frames = 0
-        self._last_sound_ms = 0.0
+        self._mute_ticks = 0
+        self._quiet_frames = 0
         self._caller_track = bytearray()
         self._agent_track = bytearray()
         self._loud_ms: list[float] = []
@@ -177,9 +178,12 @@ class Handset(asyncio.Protocol):
     async def hear_silence(self, for_ms: float, within_ms: float = WITHIN_MS) -> None:
         """Wait until the agent has been quiet for ``for_ms``, counting what is already past.
 
+        Quiet is what was heard to be: frames of silence. That nothing came for a while, because the machine
+        was busy, says nothing about the agent.
+
         Raises :class:`NotHeard` or :class:`CallEnded`.
         """
-        await self._until(lambda: self.clock_ms - self.last_speech_ms >= for_ms, within_ms)
+        await self._until(lambda: self._quiet_frames * FRAME_MS >= for_ms, within_ms)
 
     async def hear_out(
         self, quiet_ms: float = 600, after_ms: float | None = None, within_ms: float = WITHIN_MS
@@ -287,11 +291,14 @@ class Handset(asyncio.Protocol):
             self._end(LegEnd.FAILED)
         else:
             at_ms = self.clock_ms
-            self._last_sound_ms = at_ms
+            self._mute_ticks = 0
             self.arrivals_ms.append(at_ms)
             sound = frame.payload[: len(frame.payload) & ~1]  # Asterisk takes odd lengths too
             if is_loud(sound):
                 self._loud_ms.append(at_ms)
+                self._quiet_frames = 0
+            else:
+                self._quiet_frames += 1
             self._record(sound, at_ms)
 
     def _record(self, sound: bytes, at_ms: float) -> None:
@@ -310,7 +317,9 @@ class Handset(asyncio.Protocol):
         due_frames = int(self.clock_ms / FRAME_MS + 0.25)
         while self._sent_frames < due_frames and not self.ended.done():
             self._send()
-        if self.clock_ms - self._last_sound_ms >= MUTE_MS:
+        # Ticks that came, not time that passed: while this process stood still nobody could be heard.
+        self._mute_ticks += 1
+        if self._mute_ticks * FRAME_MS >= MUTE_MS:
             self._end(LegEnd.FAILED)
         self._tell_waiters()
 
@@ -322,7 +331,7 @@ class Handset(asyncio.Protocol):
         wire = audiosocket.encode(FrameKind.DIGIT, outgoing.digit.encode()) if outgoing.digit else b""
         if sound is not None:
             wire += audiosocket.encode(FrameKind.SLIN, sound)
-            self._last_sound_ms = self.clock_ms
+            self._mute_ticks = 0
         if wire:
             self._transport.write(wire)
         if outgoing.piece is not None:

@@ -16,6 +16,7 @@ here are the last resort, so that a caller never waits for something that does n
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -99,6 +100,14 @@ class Parts:
     here; None: it goes on."""
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """When the caller's turn ended, on the call's audio clock; without its sound."""
+
+    speech_ended_ms: int
+    at_ms: int
+
+
 class Stage(StrEnum):
     """How far a turn has come."""
 
@@ -152,10 +161,11 @@ class Turn:
         """
         self.playback = Playback()
         self.trigger = trigger
+        """What is answered: the caller's sound, until the answer is heard."""
         self.heard: Heard | None = None if isinstance(trigger, Utterance) else trigger
         """The caller's turn as words, when they are known."""
-        self.ended: TurnEnded | None = None
-        """How his turn ended; None while that is open, and when it was no speech."""
+        self.ended: End | None = None
+        """When his turn ended; None while that is open, and when it was no speech."""
         self.manner = manner
         self.outcome: Outcome | None = None
         self.awaits: Expecting | None = None
@@ -193,7 +203,7 @@ class Turn:
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin."""
-        self._task = tasks.create_task(self._run(), name="turn")
+        self._task = tasks.create_task(self._run_and_tidy(), name="turn")
 
     def clear(self, cut: Mapping[str, str]) -> None:
         """The words may go to the dialogue; ``cut`` is what was heard of messages before, by id."""
@@ -211,6 +221,10 @@ class Turn:
         self._notes.clear()
         self._put_off_limit()
 
+    def end(self, ended: TurnEnded) -> None:
+        """The caller's turn is over; what he said is what was given."""
+        self.ended = End(ended.speech_ended_ms, ended.at_ms)
+
     async def cancel(self) -> None:
         """Stop at once and wait until nothing is left of it."""
         self.playback.stop()
@@ -218,6 +232,16 @@ class Turn:
             self._task.cancel()
             await asyncio.wait([self._task])
         self.playback.stop()  # the voice may have begun another sentence while it was cancelled
+        self.let_go()
+
+    def let_go(self) -> None:
+        """It is over: untie what holds itself, so that its sound is freed now.
+
+        The garbage collector would come for it minutes later, by then for megabytes, and stop every call
+        while it looks.
+        """
+        self.playback.tell_nobody()
+        self._task = self._limit = None
 
     @property
     def failed(self) -> bool:
@@ -273,6 +297,14 @@ class Turn:
         )
 
     # the task
+
+    async def _run_and_tidy(self) -> None:
+        try:
+            await self._run()
+        except asyncio.CancelledError as exc:
+            # Task groups of Python 3.11 tie the error to their frames, and so to ours with the sound in them.
+            traceback.clear_frames(exc.__traceback__)
+            raise
 
     async def _run(self) -> None:
         await self._understand()
@@ -477,6 +509,8 @@ class Turn:
     def _first_frame(self) -> None:
         if not self._first_frame_at:
             self._first_frame_at = self._parts.clock()
+            if self.heard is not None:
+                self.trigger = self.heard  # he is being answered: his sound is needed no more
             self._watcher.sounds(self)
 
     def _held(self) -> None:

@@ -1,6 +1,7 @@
 """The turn detector, told times and probabilities: ``silence(300) speech(1200) silence(700)``."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ PIECE_MS = 10  # short, so that the times below are exact to 10 ms
 Piece = tuple[int, float]
 
 # The times of a test's story, all multiples of a piece, so that events fall where one expects them.
-TIMING = TurnTiming(start_ms=60, barge_in_ms=90)
+TIMING = TurnTiming(start_ms=60, barge_in_ms=90, pause_ms=160)
 
 
 def speech(ms: int) -> list[Piece]:
@@ -118,7 +119,7 @@ def test_two_utterances_never_share_sound() -> None:
 
 
 def test_a_turn_that_never_ends_is_ended_and_goes_on_as_the_next_without_a_gap() -> None:
-    detector = TurnDetector(TurnTiming(start_ms=60, max_utterance_ms=5000))
+    detector = TurnDetector(replace(TIMING, max_utterance_ms=5000))
     events = tell(detector, silence(1000), speech(5000 + 2000), silence(700))
     assert events == [
         SpeechStarted(1060),

@@ -26,6 +26,11 @@ def test_decomposed_accents_make_the_same_word() -> None:
 
 def test_folding_takes_accents_away_and_opens_ligatures() -> None:
     assert fold("Décès, sœur, ça, Noël") == "Deces, soeur, ca, Noel"
+    assert fold("ÇA, ŒUVRE, l’été") == "CA, OeUVRE, l’ete"
+
+
+def test_accents_that_french_does_not_have_are_taken_away_as_well() -> None:
+    assert fold("Škoda, Nguyễn, naïf, e\u0301te\u0301") == "Skoda, Nguyen, naif, ete"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -15,6 +16,7 @@ from telephony.audiosocket import FrameKind
 from telephony.call import CallId
 from telephony.simulated_caller import Handset, Heard, LegEnd, is_loud, mixed
 
+QUIET_FRAME = audiosocket.encode(FrameKind.SLIN, SILENCE_FRAME)
 LOUD = (np.ones(160) * 1000).astype("<i2").tobytes()
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -110,6 +112,26 @@ async def test_two_seconds_without_a_frame_from_the_server_alone_do_not() -> Non
     end, phone = await dial(serve)
     assert end == LegEnd.PROPER
     assert phone.clock_ms >= 2000
+
+
+async def test_a_machine_that_stood_still_does_not_count_as_silence_of_the_agent_nor_as_a_mute_line() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(audiosocket.encode(FrameKind.SLIN, LOUD))
+        await reader.readexactly(1000)
+        time.sleep(0.15)  # noqa: ASYNC251  # 3 s of the call's clock, in which nobody does anything
+        writer.write(audiosocket.encode(FrameKind.SLIN, LOUD) + QUIET_FRAME * 4)
+        await reader.readexactly(1000)
+        writer.write(QUIET_FRAME * 2 + audiosocket.encode(FrameKind.END))
+        await reader.read()
+
+    async with media_server(serve) as port:
+        phone = Handset(1)
+        leg = asyncio.create_task(phone.dial(CallId(str(uuid4())), "127.0.0.1", port))
+        await phone.connected()
+        await phone.hear_speech(after_ms=0)
+        await phone.hear_silence(100)
+        assert len(phone.arrivals_ms) >= 6, "the frames of silence behind the last word"
+        assert await leg == LegEnd.PROPER
 
 
 async def test_nobody_to_dial_fails_the_leg() -> None:
