@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.logs import configure
 from app.replay import report
 from app.replay.export import CannotExport, Recorded, export, recorded, recorded_file
 from app.replay.player import Played, Player
@@ -35,7 +34,6 @@ async def replay(settings: Settings, paths: Sequence[Path], output: Output) -> i
 
     Raises :class:`app.replay.script.ScriptInvalid`, with all that cannot be read, before anything is played.
     """
-    configure("ERROR")  # what a transcript brings about on purpose is no news
     scripts = read_all(paths)
     played = await play_all(settings, scripts, progress=not output.as_json and len(scripts) >= PROGRESS_FROM)
     if output.junit is not None:
