@@ -97,10 +97,6 @@ LEAST_WAIT_MS = 300
 """Of the wait, this much comes after the decision that his turn is over: an answer may be about to begin.
 Behind the longest patience, less than the 3 s in which something has to be heard."""
 
-COUGH_AT_MOST_MS = 1100
-"""A sound without words that is no longer, with half a second of line around it, is a cough; in a longer one
-somebody speaks who was not understood yet: he may end his sentence before the voice goes on."""
-
 GOES_ON_WITHIN_MS = 1000
 """Who speaks again so soon after "oui…", over the agent's voice, goes on with what he was saying."""
 
@@ -346,9 +342,8 @@ class Session:
     async def _let_pass(self, turn: Turn, words: str) -> None:
         """What he said over the voice was nothing, or only that he listens: the voice goes on."""
         said = turn.trigger
-        long = isinstance(said, Utterance) and said.duration_ms > COUGH_AT_MOST_MS
-        if turn.ended is None and ((long and not words) or self._line.ear.end_turn() is None):
-            return  # he may go on, or has gone on: that is the next thing to be read
+        if turn.ended is None and (not words or self._line.ear.end_turn() is None):
+            return  # he may go on, as after « Attendez… », or has gone on: that is the next thing to be read
         self._passed = said if isinstance(said, Utterance) else None
         self._candidate = None
         await turn.cancel()
