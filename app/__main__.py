@@ -113,12 +113,14 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _replay(settings: Settings, options: argparse.Namespace) -> int:
+    from app.logs import configure
     from app.replay.command import Output, export_call, replay
     from app.replay.export import CannotExport
     from app.replay.script import ScriptInvalid
 
     if bool(options.export) != bool(options.to) or bool(options.export) == bool(options.paths):
         raise CannotRun("give transcripts to play, or --export CALL --to FILE")
+    configure("ERROR")  # what a transcript brings about on purpose is no news
     try:
         if options.export:
             return await export_call(settings, options.export, options.to)

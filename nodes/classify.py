@@ -193,7 +193,7 @@ class Classify:
         try:
             chosen = await self.model.fill(asked, Sorted, ASKED_BUDGET_MS)
         except LlmFailed as exc:
-            log.info("classify.model_failed %s", exc)
+            log.info("classify.model_failed", extra={"reason": str(exc)})
             return guess
         if chosen.first == guess.intent and chosen.second is None:
             return guess if guess.confidence >= BELIEVED else replace(guess, confidence=BELIEVED)
