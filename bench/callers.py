@@ -32,7 +32,7 @@ from telephony.simulated_asterisk import SimulatedAsterisk, SimulatedCall
 from telephony.simulated_caller import CallEnded, NotHeard, Said
 
 QUESTION = "Je peux changer le bénéficiaire plus tard ?"
-OTHER_QUESTION = "Mais dites-moi, est-ce que je paie des impôts quand je prends mon argent ?"
+OTHER_QUESTION = "Mais dites-moi, je peux faire un rachat partiel quand je veux ?"
 BACKCHANNELS = ("Oui.", "D'accord.", "Hm hm.")
 WORTH = "Je voudrais savoir combien j'ai sur mon assurance vie."
 NUMBER = "C'est le dix zéro sept quatre-vingt-huit vingt et un."

@@ -54,7 +54,8 @@ async def _serve(
     with tempfile.TemporaryDirectory(prefix="bench-calls-") as folder:
         settings = configuration.read(Path(folder, "no.env"))
         settings = _with_data_in(settings, Path(folder))
-        async with open_mind(settings, model=PassageModel(DELAYS)) as mind:
+        model = PassageModel(DELAYS)
+        async with open_mind(settings, model=model) as mind:
             timing = TurnTiming(patience_ms=dict.fromkeys(Expecting, PATIENCE_MS))
             detector, switchboard, metronome = SileroVad(), Switchboard(), Metronome()
             detector.gather_with(metronome.soon)
@@ -74,7 +75,9 @@ async def _serve(
             try:
                 await _called(agi.port, 1, 6.0, lines, cores)  # what is made once is not a call's
                 settle()
-                return await _measured(agi.port, calls, seconds, lines, cores, switchboard, metronome, ears)
+                return await _measured(
+                    agi.port, calls, seconds, lines, cores, switchboard, metronome, ears, model
+                )
             finally:
                 await agi.close()
                 await media.close()
@@ -89,7 +92,9 @@ async def _measured(
     switchboard: Switchboard,
     metronome: Metronome,
     ears: RecordedStt,
+    model: PassageModel,
 ) -> Result:
+    wrote_before = model.wrote
     mb_before, late_before, asked_before = _rss_mb(), metronome.late_ticks, ears.asked
     ringing = asyncio.create_task(_called(port, calls, seconds, lines, cores))
     while sum(connection.joined for connection in switchboard.live()) < calls and not ringing.done():  # noqa: ASYNC110
@@ -104,6 +109,7 @@ async def _measured(
     found = await ringing
     cpu_ms = cpu_s / took_s / calls * 1000
     whole = max(samples.total(), 1)
+    found.lost.extend(_not_worded(found, model.wrote - wrote_before))
     answered = sum(len(values) for values in found.silence_ms.values())
     return Result(
         calls=calls,
@@ -120,6 +126,12 @@ async def _measured(
         thrown_away=(ears.asked - asked_before) / max(answered, 1),
         lost=found.lost,
     )
+
+
+def _not_worded(found: Findings, wrote: int) -> list[str]:
+    """Whether the knowledge base has come to answer, or refuse, by itself what the model was to answer."""
+    asked = len(found.silence_ms.get("llm", []))
+    return [f"{asked - wrote} of {asked} questions were not the model's to answer"] if wrote < asked else []
 
 
 async def _called(
