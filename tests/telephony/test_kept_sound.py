@@ -90,7 +90,7 @@ async def test_of_what_was_talked_through_a_second_of_sound_is_kept_at_most(back
     async with talk(HOURS, backchannel) as (scene, kept):
         await scene.says()
         await scene.phone.speaks(200)
-        await scene.phone.waits(700)
+        await scene.phone.waits(1000)
         assert kept.turns() == 1
         await scene.phone.waits_until(lambda: not scene.phone.line.playback.busy)
         await scene.phone.waits(100)
