@@ -109,6 +109,11 @@ def test_an_ordinary_rule_is_no_order() -> None:
     assert not commands("L'assuré doit suivre les instructions de l'expert et ne pas ignorer le délai.")
 
 
+@pytest.mark.parametrize("text", ["Je vous dis seulement où il en est.", "Je réponds toujours au téléphone."])
+def test_what_the_agent_says_of_itself_is_no_order(text: str) -> None:
+    assert not commands(text)
+
+
 def test_figures_carry_their_units_and_articles_are_no_figures() -> None:
     assert figures("un conseiller, un mois, 5 jours pour 17,2 %, 4 600 €, 18 h") == {
         Figure("1", "mois"),

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from audio.pcm import SILENCE_FRAME
 from graph.builder import build_graph
 from graph.checkpoints import RedisForm
 from graph.dialogue import Dialogue
@@ -16,9 +17,18 @@ from telephony.call import Transferred
 from tests.graph.conversation import Conversation, services
 from tests.redis.savers import redis
 from tests.redis.server import RedisServer
+from tests.telephony.phone import Phone
 from tests.telephony.scene import CALL, call
 
 CALLS = 5
+
+
+class UnhurriedPhone(Phone):
+    """Leaves time for what waits by the clock: the time-outs of a store that does not answer."""
+
+    async def tick(self, frame: bytes | None = SILENCE_FRAME) -> None:
+        await super().tick(frame)
+        await asyncio.sleep(0.005)
 
 
 @pytest.fixture(params=["library", "core"])
@@ -109,7 +119,7 @@ async def test_the_caller_of_such_a_call_is_told_so_and_handed_over(
         await asking_for_the_birth_date(dialogue, CALL.id)
     async with redis(server.url, form)() as saver:
         server.freeze()
-        async with call(first=Resumed(), saver=saver) as scene:
+        async with call(first=Resumed(), saver=saver, phones=UnhurriedPhone) as scene:
             outcome = await scene.outcome()
             assert scene.journal.said() == ["common.lost"]
             assert any("nous avons été coupés" in sentence for sentence in scene.voice.finished)
