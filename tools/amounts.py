@@ -70,7 +70,8 @@ _OTHER_UNITS = frozenset(
 _VAGUE = re.compile(
     r"\b(?:environ|entre|a peu pres|autour|aux alentours|dans les|quelques?|grosso modo|minimum|maximum"
     r"|une? (?:centaine|dizaine|vingtaine|quinzaine|trentaine|cinquantaine|millier)|centaines|milliers"
-    r"|dizaines|au moins|au plus|plus de|moins de|presque|jusqu a|vers|a peine|je crois|je sais (?:pas|plus)"
+    r"|dizaines|poussieres?|au moins|au plus|plus de|moins de|presque|jusqu a|vers|a peine|je crois"
+    r"|je sais (?:pas|plus)"
     r"|ou (?:\w+ )?(?:mille|cents?|euros))\b"
 )
 _SPACES = r"[ \u00a0\u202f]"

@@ -26,9 +26,10 @@ from tools.numerals import (
     is_number,
     readings,
     runs,
+    without_measure,
     words,
 )
-from tools.repairs import is_denied, takes
+from tools.repairs import is_denied, is_left_open, is_vague, takes
 
 MAX_AGE_YEARS = 120
 """Nobody living is older (the record, Jeanne Calment's, is 122)."""
@@ -54,12 +55,34 @@ _MONTHS = {
     )
     for spelling in spellings.split()
 }
+_NAME_OF = {number: name for name, number in reversed(_MONTHS.items())}
 _MONTH_HOMOPHONES = {"mais": 5, "mes": 5, "met": 5, "mets": 5, "ou": 8, "out": 8, "joint": 6, "marre": 3}
 """Real words a recogniser writes for months; read as such only between a day and a year."""
 
 _SEPARATORS = SEPARATORS | frozenset(["du", "de", "mois", "d", "en", "an", "annee", "l"])
 _DAY_WORDS = {"premier": "1", "premiers": "1", "1er": "1", "1re": "1"}
 _AGE_WORDS = frozenset({"ans", "euros", "euro", "heures", "h"})
+
+_FEASTS = {
+    tuple(name.split()): day
+    for names, day in (
+        ("veille de noel|reveillon de noel", (24, 12)),
+        ("jour de noel|noel", (25, 12)),
+        ("lendemain de noel", (26, 12)),
+        ("saint sylvestre", (31, 12)),
+        ("jour de l an|premier de l an|1er de l an|1 de l an|nouvel an", (1, 1)),
+        ("saint valentin", (14, 2)),
+        ("fete du travail", (1, 5)),
+        ("fete nationale", (14, 7)),
+        ("toussaint", (1, 11)),
+    )
+    for name in names.split("|")
+}
+"""Days that people name instead of counting; those that move with Easter name none."""
+_AROUND_FEASTS = frozenset(
+    ["avant", "apres", "autour", "vers", "environ", "entre", "presque", "pas", "lendemain", "veille"]
+)
+"""« deux jours après Noël » is another day."""
 
 _ISO = re.compile(r"(?<!\d)((?:19|20)\d\d)[-/.](\d\d)[-/.](\d\d)(?!\d)", re.ASCII)
 
@@ -93,7 +116,7 @@ def birth_date(text: str, today: date) -> date | None:
         return _only({_Parts(*(int(part) for part in reversed(written.groups())))}, today)
     standing: frozenset[_Parts] = frozenset()
     replaced = True
-    for take in takes(_with_first(words(text))):
+    for take in takes(_with_first(_with_feasts(words(text)))):
         said = _parts_in(take)
         replaced = bool(said)
         full = frozenset(parts for parts in said if parts.full)
@@ -129,10 +152,33 @@ def _born(parts: _Parts, today: date) -> date | None:
     return born if birthday <= (born.year, born.month, born.day) and born <= today else None
 
 
+def _with_feasts(text: list[Word]) -> list[Word]:
+    """« le jour de Noël 1958 » as « 25 décembre 1958 », where no other month is named."""
+    if any(word.text in _MONTHS for word in text):
+        return text
+    said: list[Word] = []
+    at = 0
+    while at < len(text):
+        named = [name for name in _FEASTS if tuple(word.text for word in text[at : at + len(name)]) == name]
+        if named and not _AROUND_FEASTS.intersection(word.text for word in text[max(at - 3, 0) : at]):
+            name = max(named, key=len)
+            day, month = _FEASTS[name]
+            said += [Word(str(day), text[at].before), Word(_NAME_OF[month], " ")]
+            at += len(name)
+        else:
+            said.append(text[at])
+            at += 1
+    return said
+
+
 def _with_first(text: list[Word]) -> list[Word]:
     """« premier » and « un avril » as the figure 1; « vingt et un avril » stays."""
     said = list(text)
     for at, word in enumerate(text):
+        if word.text in HOMOPHONES and at + 1 < len(text) and text[at + 1].text in _MONTHS:
+            # « le dis mai », « vingt cet mai »
+            said[at] = Word(HOMOPHONES[word.text], word.before)
+            continue
         ends_a_number = at > 0 and (text[at - 1].text == "et" or is_number(text[at - 1]))
         is_first = (
             word.text == "un" and not ends_a_number and text[at + 1 : at + 2] and text[at + 1].text in _MONTHS
@@ -144,8 +190,13 @@ def _with_first(text: list[Word]) -> list[Word]:
 
 def _parts_in(take: list[Word]) -> frozenset[_Parts]:
     """All dates, or parts of one, that a take may hold."""
+    if _is_a_choice(take):
+        return frozenset()
     said = [
-        run for run in runs(take, _SEPARATORS) if not is_denied(take, run.start) and _is_no_age(take, run)
+        run
+        for one in runs(take, _SEPARATORS)
+        if not is_denied(take, one.start)
+        if (run := without_measure(take, one, _AGE_WORDS)) is not None
     ]
     months = {at: month for at in range(len(take)) if (month := _month_at(take, at)) is not None}
     if months:
@@ -156,8 +207,17 @@ def _parts_in(take: list[Word]) -> frozenset[_Parts]:
     return full or frozenset(parts for run in said for parts in _lone_part(take, run))
 
 
-def _is_no_age(take: list[Word], run: Run) -> bool:
-    return run.end == len(take) or take[run.end].text not in _AGE_WORDS
+def _is_a_choice(take: list[Word]) -> bool:
+    """« le 4 ou le 5 mai », « mai ou juin », « soixante et quelque chose »; not « le 4 août » heard so."""
+    named = [at for at, word in enumerate(take) if word.text in _MONTHS]
+    # Without a month of its own, « ou » may be the August it sounds like.
+    unsure = is_left_open if named else is_vague
+    left_open = any(unsure(take, run) for run in runs(take, _SEPARATORS))
+    between = any(
+        word.text == "ou" and any(one < at for one in named) and any(one > at for one in named)
+        for at, word in enumerate(take)
+    )
+    return left_open or between
 
 
 def _month_at(take: list[Word], at: int) -> int | None:

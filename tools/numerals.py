@@ -40,7 +40,7 @@ _UNITS: Mapping[str, int] = {
             "quatre quatres catre cat kat katre",
             "cinq cinque sinq sink cinqs",
             "six sis",
-            "sept set sette septs",
+            "sept set sette sete septs",
             "huit uit wit",
             "neuf neufs",
             "dix",
@@ -92,7 +92,7 @@ HOMOPHONES: Mapping[str, str] = {
     "vint": "vingt",
 }
 """Real words a recogniser writes for numbers; read as such only between two numbers."""
-_LEADING = frozenset({"vin", "vins", "vint", "dis", "o", "disse"})
+_LEADING = frozenset({"vin", "vins", "vint", "dis", "o", "disse", "cet", "cette"})
 """Those that also are one before a number, when nothing is said before them but a lead."""
 _LEADS = frozenset({"le", "est", "numero", "client", "au", "du", "c", "code", "alors", "deja"})
 
@@ -209,6 +209,18 @@ def runs(text: list[Word], separators: Collection[str] = SEPARATORS) -> list[Run
     return found
 
 
+def without_measure(text: list[Word], run: Run, measures: Collection[str]) -> Run | None:
+    """The run, less what is measured at its end: « …, après dix-huit heures », « …, 62 ans ».
+
+    None when all of it is measured. ``measures``: the words that make a number one of something.
+    """
+    if run.end == len(text) or text[run.end].text not in measures:
+        return run
+    parted = [at for at, word in enumerate(run.words) if at and word.parted]
+    # A place is all that is needed of the end: the words after it belong to what was cut off.
+    return Run(run.words[: parted[-1]], run.start, run.end) if parted else None
+
+
 def readings(run: Run, max_digits: int) -> frozenset[Reading]:
     """All ways to read a run with at most ``max_digits`` digits; empty when there is none."""
     if len(run.words) > MAX_RUN_WORDS:
@@ -222,12 +234,20 @@ def joinable(run: Run, first: Group, second: Group) -> bool:
 
 
 def _without_homophones(text: list[Word]) -> list[Word]:
+    def goes_on(at: int) -> bool:
+        """A number follows, or what makes 21 of « vin et un »."""
+        following = [word.text for word in text[at + 1 : at + 3]]
+        ends_in_one = len(following) > 1 and following[0] == "et" and following[1] in {"un", "une"}
+        return bool(following) and (
+            is_number(text[at + 1]) or (ends_in_one and HOMOPHONES[text[at].text] == "vingt")
+        )
+
     def between_numbers(at: int) -> bool:
-        return 0 < at < len(text) - 1 and is_number(text[at - 1]) and is_number(text[at + 1])
+        return at > 0 and is_number(text[at - 1]) and goes_on(at)
 
     def leads_in(at: int) -> bool:
         begins = at == 0 or text[at - 1].text in _LEADS
-        return text[at].text in _LEADING and begins and at < len(text) - 1 and is_number(text[at + 1])
+        return text[at].text in _LEADING and begins and goes_on(at)
 
     return [
         Word(HOMOPHONES[word.text], word.before)

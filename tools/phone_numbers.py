@@ -11,9 +11,9 @@ whoever rings back would pay for what a stranger has left. All readings of what 
 import re
 from itertools import pairwise
 
-from tools.numerals import Reading, Run, digits_of, joinable, readings, runs, words
+from tools.numerals import Group, Reading, Run, digits_of, joinable, readings, runs, without_measure, words
 from tools.references import corrected
-from tools.repairs import is_denied, takes
+from tools.repairs import is_denied, is_left_open, is_of_the_end, takes
 
 _NATIONAL = re.compile(r"0[1-79][0-9]{8}")
 _FROM_ABROAD = re.compile(r"(?:00)?33(?:0?)([1-79][0-9]{8})")
@@ -21,6 +21,12 @@ _LONGEST_DIGITS = 14
 """``0033 (0) 6 12 34 56 78``."""
 _NATIONAL_DIGITS = 10
 _SHOWN_DIGITS = 2
+_MOBILE = frozenset({"06", "07"})
+_LAND = frozenset({"01", "02", "03", "04", "05", "09"})
+_MEASURES = frozenset(
+    {"heure", "heures", "h", "ans", "an", "jours", "minutes", "fois", "derniers", "chiffres"}
+)
+"""« …, après 18 heures »: the last number is none of the telephone's."""
 
 
 def phone_number(text: str) -> str | None:
@@ -32,16 +38,25 @@ def phone_number(text: str) -> str | None:
     found: str | None = None
     standing: frozenset[Reading] = frozenset()
     for take in takes(words(text)):
-        said = [run for run in runs(take) if not is_denied(take, run.start)]
+        said = [
+            run
+            for one in runs(take)
+            if not is_denied(take, one.start) and not is_left_open(take, one)
+            if (run := without_measure(take, one, _MEASURES)) is not None
+        ]
         values = {value for run in said for value in _values(run)}
         if not said:
             continue
         if values:
-            standing = frozenset(row for run in said for row in _uncut(run) if _in_pairs(row))
+            rows = {_paired(row) for run in said for row in _uncut(run)}
+            standing = frozenset(row for row in rows if _in_pairs(row))
+        elif len(said) == 1 and is_of_the_end(take):
+            values = _ended(found, said[0])
+            standing = frozenset()
         else:
-            pair = len(said) == 1 and frozenset(row for row in _uncut(said[0]) if len(row) == 1)
-            repairs = pair or frozenset()
-            standing = corrected(standing, repairs, _NATIONAL_DIGITS)
+            rows = {_paired(row) for row in _uncut(said[0])} if len(said) == 1 else set()
+            repairs = frozenset(row for row in rows if len(row) == 1)
+            standing = frozenset(row for old in standing for row in _corrected(old, repairs))
             values = {value for row in standing if (value := _national(digits_of(row)))}
         found = values.pop() if len(values) == 1 else None
     return found
@@ -86,6 +101,37 @@ def _values(run: Run) -> set[str]:
 
 def _uncut(run: Run) -> frozenset[Reading]:
     return frozenset(row for row in readings(run, _LONGEST_DIGITS) if not _is_cut(run, row))
+
+
+def _corrected(row: Reading, repairs: frozenset[Reading]) -> frozenset[Reading]:
+    """With a pair in the place of the last; the first pair is no rival, unless it would stay of its kind."""
+    kind = _MOBILE if row[0].digits in _MOBILE else _LAND
+    could_begin = any(digits_of(repair) in kind for repair in repairs)
+    if could_begin or len(row[0].digits) != _SHOWN_DIGITS:
+        return corrected(frozenset({row}), repairs, _NATIONAL_DIGITS)
+    rests = corrected(frozenset({row[1:]}), repairs, _NATIONAL_DIGITS - _SHOWN_DIGITS)
+    return frozenset((row[0], *rest) for rest in rests)
+
+
+def _ended(number: str | None, run: Run) -> set[str]:
+    """The number with another end: « non, ça finit par 36 »."""
+    ends = {digits_of(row) for row in _uncut(run)}
+    if number is None or len(ends) != 1 or (run.words[0].text in {"un", "une"} and len(run.words) > 1):
+        return set()
+    end = ends.pop()
+    return {number[: -len(end)] + end} if len(end) < _NATIONAL_DIGITS // 2 else set()
+
+
+def _paired(row: Reading) -> Reading:
+    """« zéro quatre » as one pair, as telephone numbers are said; a row that no pairs make, as it is."""
+    pairs: list[Group] = []
+    for group in row:
+        last = pairs[-1] if pairs else None
+        if last and len(last.digits) == 1 and len(group.digits) == 1:
+            pairs[-1] = Group(last.digits + group.digits, last.start, group.end, spelled=False)
+        else:
+            pairs.append(group)
+    return tuple(pairs)
 
 
 def _is_cut(run: Run, row: Reading) -> bool:

@@ -29,8 +29,19 @@ from functools import cache
 from itertools import pairwise
 
 from tools.models import CLAIM_NUMBER
-from tools.numerals import Group, Reading, Run, Word, digits_of, joinable, readings, runs, words
-from tools.repairs import is_denied, takes
+from tools.numerals import (
+    Group,
+    Reading,
+    Run,
+    Word,
+    digits_of,
+    joinable,
+    readings,
+    runs,
+    without_measure,
+    words,
+)
+from tools.repairs import is_denied, is_left_open, is_of_the_end, takes
 
 CUSTOMER_DIGITS = 8
 CONTRACT_DIGITS = 7
@@ -41,7 +52,22 @@ _YEAR_DIGITS = 4
 _CLAIM_YEAR = re.compile(r"20[0-9]{2}")
 
 _NOT_A_REFERENCE_AFTER = frozenset(
-    ["euro", "euros", "centimes", "ans", "an", "jours", "mois", "heures", "heure", "h", "fois"]
+    [
+        "euro",
+        "euros",
+        "centimes",
+        "ans",
+        "an",
+        "jours",
+        "mois",
+        "heures",
+        "heure",
+        "h",
+        "fois",
+        "derniers",
+        "dernieres",
+        "chiffres",
+    ]
 )
 _CLAIM_WORDS = frozenset({"sin", "sinistre", "sinistres"})
 _CONTRACT_WORDS = frozenset({"vie", "contrat", "contrats", "police"})
@@ -204,7 +230,7 @@ def _found(text: str, form: Form) -> frozenset[_Fit]:
     fits: frozenset[_Fit] = frozenset()
     replaced = True
     for take in takes(words(text)):
-        said = [run for run in map(_standing(take), runs(take)) if run is not None and _is_bare(take, run)]
+        said = [run for run in map(_standing(take), runs(take)) if run is not None]
         replaced = bool(said)
         complete = {run: found for run in said if form.may_be(take, run) and (found := _fits(run, form))}
         if complete:
@@ -212,6 +238,9 @@ def _found(text: str, form: Form) -> frozenset[_Fit]:
             standing = frozenset(row for run in complete for row in _believable(run, form.digits))
         elif len(said) == 1 and not standing:
             standing = _believable(said[0], form.digits) if form.may_be(take, said[0]) else standing
+        elif len(said) == 1 and is_of_the_end(take):
+            fits = frozenset(_ended(fits, take, said[0], form))
+            standing = frozenset()
         elif len(said) == 1:
             standing = corrected(standing, _believable(said[0], form.digits), form.digits)
             values = {value for row in standing if (value := _exact(row, form)) is not None}
@@ -225,18 +254,14 @@ def _found(text: str, form: Form) -> frozenset[_Fit]:
 def _standing(take: list[Word]) -> Callable[[Run], Run | None]:
     """Of a run, what is not denied: « pas trente-trois mille, trente-quatre mille » leaves the second."""
 
-    def standing(run: Run) -> Run | None:
-        if not is_denied(take, run.start):
+    def standing(said: Run) -> Run | None:
+        run = None if is_left_open(take, said) else without_measure(take, said, _NOT_A_REFERENCE_AFTER)
+        if run is None or not is_denied(take, run.start):
             return run
         parted = [at for at, word in enumerate(run.words) if at and word.parted]
         return Run(run.words[parted[0] :], run.start, run.end) if len(parted) == 1 else None
 
     return standing
-
-
-def _is_bare(take: list[Word], run: Run) -> bool:
-    """No amount, no age: the word after it names no unit."""
-    return run.end == len(take) or take[run.end].text not in _NOT_A_REFERENCE_AFTER
 
 
 def _fits(run: Run, form: Form) -> frozenset[_Fit]:
@@ -329,6 +354,21 @@ def corrected(rows: frozenset[Reading], repairs: frozenset[Reading], digits: int
         and _replaces(row, cut, repair)
         and _is_best_place(digits_of(row), digits_of(row[cut:]), digits_of(repair), digits)
     )
+
+
+def _ended(fits: Iterable[_Fit], take: list[Word], run: Run, form: Form) -> Iterable[_Fit]:
+    """The numbers found, with another end: « …, non, 6 9 à la fin »."""
+    ends = {digits_of(row) for row in _believable(run, form.digits - 1)}
+    if len(ends) != 1 or (run.words[0].text in {"un", "une"} and len(run.words) > 1):
+        return  # « à la fin c'est un deux »: 12, or a 2?
+    end = ends.pop()
+    if len(end) > 1 and any(word.text in {"dernier", "derniere"} for word in take):
+        return
+    for fit in fits:
+        digits = "".join(char for char in fit.value if char.isdigit())
+        value = form.value(digits[: -len(end)] + end)
+        if value is not None:
+            yield _Fit(value, run.start, plain=False, sure=fit.sure)
 
 
 def _replaces(row: Reading, cut: int, repair: Reading) -> bool:
@@ -439,12 +479,15 @@ def _contract_padded(row: Reading) -> str | None:
 
 
 _CUSTOMER = Form(CUSTOMER_DIGITS, lambda digits: digits, _may_be_customer)
-_CONTRACT = Form(CONTRACT_DIGITS, lambda digits: f"VIE-{digits}", _may_be_contract)
+_CONTRACT_SEAMS = frozenset({1, 4})
+"""« zéro, zéro zéro quatre, cent douze »."""
+_CONTRACT = Form(CONTRACT_DIGITS, lambda digits: f"VIE-{digits}", _may_be_contract, seams=_CONTRACT_SEAMS)
 _NAMED_CONTRACT = Form(
     CONTRACT_DIGITS,
     lambda digits: f"VIE-{digits}",
     _is_called_contract,
     _contract_padded,
+    seams=_CONTRACT_SEAMS,
 )
 
 

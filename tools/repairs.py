@@ -1,6 +1,9 @@
-"""What a speaker takes back: « le quatre, non pardon, le cinq mai », « pas le 21, le 22 ». Pure."""
+"""What a speaker takes back, or leaves open: « le quatre, non pardon, le cinq mai », « le 4 ou le 5 ». Pure.
 
-from tools.numerals import HESITATIONS, Word
+A correction may name its place: « non, 69 à la fin », « ça finit par 36 ».
+"""
+
+from tools.numerals import HESITATIONS, Run, Word, is_number
 
 _MARKERS = tuple(
     tuple(phrase.split())
@@ -32,6 +35,50 @@ _MARKERS = tuple(
     )
 )
 
+_OPENINGS = tuple(
+    tuple(phrase.split())
+    for phrase in (
+        "ca finit par",
+        "ca finis par",
+        "ca se finit par",
+        "ca termine par",
+        "ca se termine par",
+        "il finit par",
+        "il se termine par",
+        "le dernier c est",
+        "le dernier chiffre c est",
+        "les deux derniers c est",
+        "les deux derniers chiffres c est",
+        "les derniers c est",
+        "les derniers chiffres c est",
+        "la fin c est",
+        "a la fin c est",
+    )
+)
+"""What begins a correction of the end, and says so."""
+_OF_THE_END = frozenset(["fin", "finit", "finis", "termine", "dernier", "derniers", "derniere", "dernieres"])
+_VAGUE_AFTER = frozenset({"quelque", "quelques", "poussieres", "poussiere"})
+_BETWEEN_CHOICES = frozenset(
+    [
+        "le",
+        "la",
+        "les",
+        "au",
+        "en",
+        "du",
+        "c",
+        "est",
+        "bien",
+        "alors",
+        "peut",
+        "etre",
+        "euh",
+        "d",
+        "de",
+        "des",
+    ]
+)
+
 _NO_NEGATION_BEFORE_PAS = frozenset(
     ["sais", "suis", "vois", "comprends", "trouve", "retrouve", "rappelle", "ai"]
 )
@@ -50,6 +97,9 @@ def takes(text: list[Word]) -> list[list[Word]]:
         if length:
             parts.append([])
             at += length
+        elif parts[-1] and _begins(text, at, _OPENINGS):
+            parts.append([text[at]])
+            at += 1
         else:
             parts[-1].append(text[at])
             at += 1
@@ -72,9 +122,51 @@ def is_denied(text: list[Word], at: int) -> bool:
     )
 
 
+def is_of_the_end(take: list[Word]) -> bool:
+    """Does this correction say that it is meant for the end (« 6 9 à la fin », « ça finit par 36 »)?"""
+    return any(word.text in _OF_THE_END for word in take)
+
+
+def is_left_open(text: list[Word], run: Run) -> bool:
+    """Is the number vague, or one of a choice (« le 4 ou le 5 »)?"""
+    return is_vague(text, run) or _is_or(text, run.end) or _is_or_before(text, run.start - 1)
+
+
+def is_vague(text: list[Word], run: Run) -> bool:
+    """Has the number no end (« soixante et quelque chose »)?"""
+    after = run.end
+    while after < len(text) and text[after].text in {"et", "des"}:
+        after += 1
+    return after < len(text) and text[after].text in _VAGUE_AFTER
+
+
+def _is_or(text: list[Word], at: int) -> bool:
+    """« ou », and another number behind it."""
+    if at >= len(text) or text[at].text != "ou":
+        return False
+    at += 1
+    while at < len(text) and text[at].text in _BETWEEN_CHOICES:
+        at += 1
+    return at < len(text) and is_number(text[at])
+
+
+def _is_or_before(text: list[Word], at: int) -> bool:
+    while at >= 0 and text[at].text in _BETWEEN_CHOICES:
+        at -= 1
+    return at > 0 and text[at].text == "ou" and is_number(text[at - 1])
+
+
 def _marker_at(text: list[Word], at: int) -> int:
     """How many words the correction that begins here has; 0 when none does."""
     if text[at].text == "non" and at > 0 and text[at - 1].text == "et":
         return 0
-    said = tuple(word.text for word in text[at : at + 5])
-    return max((len(marker) for marker in _MARKERS if said[: len(marker)] == marker), default=0)
+    return _begins(text, at, _MARKERS)
+
+
+def _begins(text: list[Word], at: int, phrases: tuple[tuple[str, ...], ...]) -> int:
+    """How many words the longest of these phrases that begins here has; 0 when none does."""
+    said = tuple(word.text for word in text[at : at + _LONGEST_PHRASE])
+    return max((len(phrase) for phrase in phrases if said[: len(phrase)] == phrase), default=0)
+
+
+_LONGEST_PHRASE = max(map(len, (*_MARKERS, *_OPENINGS)))

@@ -63,6 +63,13 @@ _DECLINED = re.compile(
 )
 """« non merci, c'est bon » declines; the « c'est bon » in it is no yes."""
 
+_PICKS_UP = re.compile(
+    r"^(?:(?:ah|euh|eh|ben|bah|oh|bonjour) )*(?:(?:oui|ouais) )*allo\b"
+    r"(?! (?:oui )*c est (?:bien )?(?:ca|moi|exact))"
+    r"|\b(?:vous m entendez|m entendez vous|vous entendez|vous etes la|vous m ecoutez)\b"
+)
+"""« oui allô, vous m'entendez ? » answers the telephone, and not the question."""
+
 _DRAWN_OUT = re.compile(r"(?i)([a-z])\1{2,}|(?<=ou)(i)\2+|(?<=no)(n)n+")
 """« ouiii », « nonnn »."""
 _AS_HEARD = {"ouii": "oui", "ouie": "oui", "houi": "oui", "wui": "oui", "nonn": "non", "accort": "accord"}
@@ -97,6 +104,8 @@ def yes_no(text: str) -> bool | None:
     if _DECLINED.fullmatch(said):
         return False
     if _DOUBT_RE.search(said):
+        return None
+    if _PICKS_UP.search(said):
         return None
     said = _shield(_NO_TROUBLE_RE.sub("oui", said))
     # Without the noes first: « bien sûr » is in « bien sûr que non », « c'est ça » in « c'est pas ça ».

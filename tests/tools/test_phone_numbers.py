@@ -31,6 +31,10 @@ def spelled(number: str) -> str:
         "+33 6 12 34 56 78",
         "euh zéro six euh douze trente-quatre cinquante-six soixante-dix-huit",
         "le 06 12 34 56 79, non pardon, le 06 12 34 56 78",
+        "zéro six douze trente-quatre cinquante-six zéro huit, non pardon, ça finit par soixante-dix-huit",
+        "06 12 34 56 79, pardon, 8 à la fin",
+        "06 12 34 56 78 après 18 heures",
+        "zéro six douze trente-quatre cinquante-six soixante-dix-huit après dix-huit heures trente",
     ],
 )
 def test_a_number_is_read_however_it_is_said(said: str) -> None:
@@ -48,6 +52,10 @@ def test_a_number_is_read_however_it_is_said(said: str) -> None:
         "dix zéro sept quatre-vingt-huit vingt et un",
         "le 06 12 34 56 78 ou le 06 12 34 56 79",
         "06 12 34 56 78, non pardon, treize",
+        "06 12 34 56 04, non pardon, 07",
+        "06 12 34 56 78, non, à la fin c'est un 2",
+        "ça finit par 78",
+        "06 12 34 56 soixante-dix et quelque chose",
         "plus quarante-neuf trente douze trente-quatre cinquante-six",
         "36 46",
     ],
@@ -60,6 +68,10 @@ def test_a_number_is_read_however_it_is_said(said: str) -> None:
         "a customer number",
         "two numbers",
         "half a correction",
+        "the end, or the beginning",
+        "two, or twelve",
+        "the end alone",
+        "the end left open",
         "abroad",
         "a short number",
     ],
@@ -86,6 +98,11 @@ def test_every_way_of_keying_and_showing_a_number_is_the_same_number(number: str
         assert keyed_phone_number(keyed) == number
     for shown in (number, f"+33{number[1:]}", f"0033{number[1:]}", f"33{number[1:]}", f"+33(0){number[1:]}"):
         assert shown_phone_number(shown) == number
+
+
+def test_a_last_pair_figure_by_figure_takes_the_place_of_the_last() -> None:
+    said = "zéro six cinquante vingt-deux dix-sept zéro quatre, non pardon, zéro cinq"
+    assert phone_number(said) == "0650221705"
 
 
 @pytest.mark.parametrize(
