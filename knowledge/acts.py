@@ -140,6 +140,11 @@ def is_elsewhere(text: str) -> bool:
     return _shows(plain(text), _SIGNS[_ELSEWHERE])
 
 
+def is_of_another_company(text: str) -> bool:
+    """Whether it is about a company of another trade: « le contrat que j'ai chez Orange »."""
+    return _shows(plain(text), _SIGNS[_COMPANY])
+
+
 def only_takes_leave(text: str) -> bool:
     """Whether there is nothing in the words but thanks and leave-taking."""
     said = plain(text)
@@ -229,10 +234,11 @@ def _any_of(file: Path, name: str, phrases: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in phrases))
 
 
-_WANTS_PERSON, _IN_GENERAL, _ELSEWHERE, _TAKES_LEAVE = _CUES = (
+_WANTS_PERSON, _IN_GENERAL, _ELSEWHERE, _COMPANY, _TAKES_LEAVE = _CUES = (
     "wants_person",
     "asks_in_general",
     "elsewhere",
+    "another_company",
     "takes_leave",
 )
 """Of the file's tables, those that show no act but help to tell intents apart."""

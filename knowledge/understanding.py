@@ -23,6 +23,7 @@ from knowledge.acts import (
     asks_in_general,
     has_declared,
     is_elsewhere,
+    is_of_another_company,
     may_be_name,
     only_gives_name,
     only_gives_numbers,
@@ -34,6 +35,10 @@ from knowledge.intents import Guess, IntentClassifier
 
 CLEAR = 0.5
 """Confidence from which half of a sentence is a request of its own."""
+SURE = 0.75
+"""From this confidence on, what a whole sentence is like goes before single phrases in it."""
+CERTAIN = 0.95
+"""From this confidence on, a whole sentence is one thing rather than two."""
 LOST = 0.35
 """Confidence under which a sentence resembles nothing: then at least what it names counts."""
 CLEAR_BESIDE = 0.75
@@ -47,17 +52,28 @@ _ONLY_ALONGSIDE = frozenset({Act.INSULT, Act.COMPLAINT, Act.HOLD_ON, Act.CALL_BA
 
 _HEADS = (
     r"j'aurais|je voudrais|j'aimerais|est[- ]ce|quel|comment|combien|passez|dites|donnez|o[uù]|vos|votre|mon"
-    r"|ma|mes|parler|savoir"
+    r"|ma|mes|parler|savoir|rappelez|envoyez|vous pourriez|vous pouvez|pourriez|pouvez|il faudrait|il me faut"
 )
 """Words that begin a second request behind « et », and belong to it."""
 _PARTS = re.compile(
     r"\s*(?:[.?!;]+\s+"
     r"|,?\s*\b(?:et|mais)\s+(?:puis|aussi|ensuite|apr[eè]s|sinon|en plus|[eé]galement|au fait|enfin"
     rf"|tant que|d'ailleurs|puis je|{_HEADS})\b"
-    r"|,?\s*\b(?:puis|ensuite|sinon|au fait|ah si|par contre|[eé]galement|en plus|apr[eè]s [cç]a"
-    r"|d'autre part)\b)\s*",
+    r"|,?\s*\b(?:et )?(?:puis|ensuite|sinon|au fait|ah si|par contre|[eé]galement|en plus|apr[eè]s [cç]a"
+    r"|d'autre part|autre chose|deuxi[eè]me(?:ment| chose| question| point)|secondement|deuzio"
+    r"|(?:tant|pendant|puisque?) (?:que )?(?:je vous (?:tiens|ai)|j'y (?:suis|pense)|vous y [eê]tes|on y est)"
+    r"|(?:il )?y a (?:aussi|encore|[eé]galement)|j'ai (?:aussi|encore)|je (?:voulais|voudrais) aussi"
+    r")\b)[, ]*",
     re.IGNORECASE,
 )
+_ANNOUNCES = re.compile(
+    r"^(?:\W*(?:bonjour|oui|alors|bon|euh|voil[aà])\b)*\W*(?:j'ai |j'aurais |je voudrais |c'est pour )?"
+    r"(?:deux|trois|plusieurs) (?:petites )?(?:choses|questions|demandes|points)\b[\s:,.]*"
+    r"(?:(?:d'abord|un|la premi[eè]re(?: c'est)?|premi[eè]rement|primo)\b[\s:,]*)?",
+    re.IGNORECASE,
+)
+"""« deux choses: … » asks for nothing by itself."""
+_MINE = re.compile(r"\b(?:le mien|la mienne|les miens|les miennes|le n[oô]tre|la n[oô]tre)\b", re.IGNORECASE)
 _WEAK_PARTS = re.compile(
     r"\s*(?:,|\bet\b)\s*"
     r"|(?<=\w)\s+(?=(?:je voudrais|je souhaite|je souhaiterais|j'aimerais|j'appelle pour)\b)",
@@ -67,7 +83,7 @@ _WEAK_PARTS = re.compile(
 _KEEPS_ITS_HEAD = re.compile(rf"(?:{_HEADS})$", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r".*\b(?:non,? pardon|euh,? non|non,? attendez|je voulais dire|je veux dire|enfin non|en fait,? non"
-    r"|ou plut[oô]t|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?)"
+    r"|ou plut[oô]t|non,? finalement|je me suis (?:mal exprim[eé]e?|tromp[eé]e?(?! de num[eé]ro))"
     r"|laissez tomber(?: (?:le|la|mon|ma|cette|ce|les|mes|pour) (?:\w+ )?\w+(?=,))?"
     r"|(?:moi|par contre|non|l[aà]),? c'est (?=pour |au sujet |concernant |mon |ma )"
     r"|parlons (?:plut[oô]t )?(?=de |du )"
@@ -82,6 +98,8 @@ _DENIED = re.compile(
 )
 _BUT = re.compile(r"\bmais\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:pour|au sujet de|à propos de|concernant|à cause de)\b", re.IGNORECASE)
+_TELLING_WORDS = 5
+"""A sentence of so many words says more than one phrase in it."""
 _PART_WORDS = 3
 """What is shorter (« bonjour », « oui merci ») is no request that was not understood."""
 _SHORTEST = 4
@@ -101,19 +119,27 @@ class Understanding:
 
     def classify(self, text: str) -> Guess:
         """The request of ``text``, and in ``then`` the other one, when there are two."""
-        text = self._what_stands(text.replace("’", "'"))
+        text, denies = self._what_stands(_ANNOUNCES.sub("", text.replace("’", "'")) or text)
         whole = self._one(text)
-        if whole.act in _AT_ONCE:
+        if whole.act in _AT_ONCE or denies:
             return whole
         return self._two(text, whole) or replace(whole, several=self._has_an_unclear_part(text))
 
-    def _what_stands(self, text: str) -> str:
-        """Without what the caller takes back, when something clear is left."""
+    def _what_stands(self, text: str) -> tuple[str, bool]:
+        """Without what the caller takes back, when something clear is left.
+
+        And whether all of it is one request, in which he says what he does not mean.
+        """
         for pattern in (_TAKEN_BACK, _DENIED):
             left = pattern.sub(" ", text, count=1).strip()
-            if left != text.strip() and len(left) >= _SHORTEST and self._one(left).confidence >= CLEAR:
-                return left
-        return text
+            if left == text.strip() or len(left) < _SHORTEST:
+                continue
+            kept, whole = self._one(left), self.classifier.classify(text)
+            if pattern is _DENIED and whole.confidence >= SURE and kept.intent != whole.intent:
+                return text, True
+            if kept.confidence >= CLEAR:
+                text = left
+        return text, False
 
     def _one(self, text: str) -> Guess:
         """The request of a text that holds one."""
@@ -122,6 +148,8 @@ class Understanding:
         if shown is None:
             return self._by_cue(text, guess)
         intent, second = INTENTS_OF[shown]
+        if guess.intent != intent and _outweighs(guess, shown, text):
+            return guess
         if guess.intent == intent:
             return replace(guess, act=shown, confidence=max(guess.confidence, _BY_PHRASE))
         if shown in _ONLY_ALONGSIDE:
@@ -143,7 +171,9 @@ class Understanding:
             return _sure("goodbye", guess)
         if only_gives_numbers(text) or only_gives_name(text):
             return _sure("authentication", guess)
-        if is_elsewhere(text):
+        if guess.confidence < SURE and is_of_another_company(text):
+            return _sure("other", guess)
+        if is_elsewhere(text) and (guess.confidence < LOST or guess.intent == "other"):
             return _sure("other", guess)
         if guess.confidence < CLEAR and guess.intent != "authentication" and may_be_name(text):
             return replace(guess, intent="authentication", runner_up=guess.intent, act=None)
@@ -154,7 +184,10 @@ class Understanding:
         if _ADVICE.search(plain(text)):
             return _sure("faq", guess)
         names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
-        if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own:
+        known = guess.confidence >= SURE and guess.intent in _HIS_MATTERS
+        if guess.intent == "faq" and guess.confidence < SURE and asks_in_general(text):
+            return replace(guess, confidence=0.8)
+        if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own and not known:
             return Guess("faq", 0.8, guess.intent, 0.3)
         topic = _topic(text)
         if guess.confidence < LOST and topic not in {None, guess.intent} and not asks_in_general(text):
@@ -165,8 +198,14 @@ class Understanding:
         best: tuple[float, Guess] | None = None
         for first_said, second_said, needed in _cuts(text):
             first, second = self._one(first_said), self._one(second_said)
+            about = _topic(first_said) if _MINE.search(second_said) else None
+            if about is not None:
+                # « le délai d'un rachat, c'est quoi ? et le mien, il est parti ? »
+                second = _sure(about, second)
             weaker = min(first.confidence, second.confidence)
-            if weaker < needed or not _differ(first, second) or "other" in {first.intent, second.intent}:
+            # The whole is plainly one thing: its parts tell a story, unless each is plainly its own.
+            clear = weaker >= (max(needed, SURE) if whole.confidence >= CERTAIN else needed)
+            if not clear or not _differ(first, second) or "other" in {first.intent, second.intent}:
                 continue
             if first.intent == "goodbye":
                 # « merci, ah si, encore une question »: he stays.
@@ -174,6 +213,10 @@ class Understanding:
                 first_said, second_said = second_said, first_said
             if second.intent == "transfer" and _BUT.search(text):
                 # « j'ai une question, mais je voudrais quelqu'un »: the person comes first.
+                first, second = second, first
+                first_said, second_said = second_said, first_said
+            if needed > CLEAR and whole.confidence >= needed and whole.intent == second.intent:
+                # The whole sentence is like its second half: the first one tells why.
                 first, second = second, first
                 first_said, second_said = second_said, first_said
             if best is None or weaker > best[0]:
@@ -205,6 +248,39 @@ _AT_ONCE = frozenset(
 """After these nothing else in the sentence is taken up."""
 
 
+_OUTWEIGHED = frozenset(
+    {Act.LOUDER, Act.SLOWER, Act.REPEAT, Act.HOLD_ON, Act.ROBOT, Act.DECLARE_CLAIM, Act.THIRD_PARTY}
+)
+"""Acts whose phrases are said about other things too, in a sentence long enough to tell."""
+
+
+_LONG_AGO = re.compile(
+    r"\b(?:il y a|ca fait|depuis|voila|y a) (?:deja |bien |plus de |presque )?"
+    r"(?:deux|trois|quatre|cinq|six|sept|huit|neuf|dix|douze|quinze|vingt|trente|quelques|des|[2-9]|[1-9][0-9])"
+    r" ans?\b"
+    r"|\b(?:en|depuis) (?:mille neuf cent|mil neuf cent|deux mille|19[0-9]{2}|20[0-9]{2})\b"
+    r"|\b(?:a l epoque|(?:annees|ans) apres|l autre annee|plus d un an|l an (?:dernier|passe))\b"
+    r"|\bannee (?:derniere|passee)\b"
+)
+"""A death of years ago, beside a request about his own, is why he asks for it."""
+
+
+def _outweighs(guess: Guess, shown: Act, text: str) -> bool:
+    """Whether what the whole sentence is like goes before a phrase in it: « ma mère n'entend plus bien »."""
+    if shown is Act.BEREAVEMENT:
+        return (
+            guess.confidence >= SURE
+            and guess.intent in _HIS_OWN
+            and _LONG_AGO.search(plain(text)) is not None
+        )
+    if guess.intent == "other" and is_elsewhere(text):
+        return shown in _OUTWEIGHED
+    if shown not in _OUTWEIGHED or len(text.split()) < _TELLING_WORDS or guess.confidence < SURE:
+        return False
+    # Who may be somebody else is asked about it, unless what he asks is the same for everybody.
+    return shown is not Act.THIRD_PARTY or guess.intent == "faq"
+
+
 _HIS = re.compile(
     r"\b(?:mon|ma|mes|notre|nos) (?:\w+ )?(?:contrats?|sinistres?|dossiers?|epargne|assurance|versements?"
     r"|argent|rembours\w+|placements?|accidents?|expert|rachat|retrait|virement|degats?|vol|voiture|toit\w*|cheque"
@@ -217,6 +293,7 @@ _ADVICE = re.compile(
     r"|\b(?:je|on) (?:devrais|devrait|ferais (?:bien|mieux) de) (?:\w+ )?(?:investir|placer|miser|retirer)\b"
 )
 """Whose advice is asked is no matter of his contract, whatever it names: that question has no answer here."""
+_HIS_MATTERS = frozenset({"contract_inquiry", "claims_status", "transfer"})
 _HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
 """What a question in general is taken for when it names things that callers have."""
 

@@ -154,7 +154,7 @@ def _born(parts: _Parts, today: date) -> date | None:
 
 def _with_feasts(text: list[Word]) -> list[Word]:
     """« le jour de Noël 1958 » as « 25 décembre 1958 », where no other month is named."""
-    if any(word.text in _MONTHS for word in text):
+    if any(word.text in _MONTHS or word.text == "entre" for word in text):
         return text
     said: list[Word] = []
     at = 0

@@ -23,13 +23,14 @@ Three rules keep wrong numbers out:
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
 
 from tools.models import CLAIM_NUMBER
 from tools.numerals import (
+    HESITATIONS,
     Group,
     Reading,
     Run,
@@ -155,6 +156,10 @@ class Form:
     """The digits, zeros added, of a reading whose last group is the whole serial."""
     seams: frozenset[int] = frozenset()
     """After how many digits a speaker pauses by custom."""
+    loses_its_end: Callable[[Reading], bool] = lambda _: False
+    """Is a reading cut before its last number (« deux | cents ») one whose end is missing?"""
+    custom_decides: bool = True
+    """A reading cut only where custom pauses goes before every other; else those are its rivals."""
     opens: Callable[[frozenset[Reading]], frozenset[Reading]] = lambda rows: rows
     """The readings that begin as this kind begins."""
 
@@ -232,7 +237,11 @@ def _found(text: str, form: Form) -> frozenset[_Fit]:
     for take in takes(words(text)):
         said = [run for run in map(_standing(take), runs(take)) if run is not None]
         replaced = bool(said)
-        complete = {run: found for run in said if form.may_be(take, run) and (found := _fits(run, form))}
+        complete = {
+            run: found
+            for run in said
+            if form.may_be(take, run) and (found := _fits(run, _without_custom(form, take, run)))
+        }
         if complete:
             fits = frozenset(fit for found in complete.values() for fit in found)
             standing = frozenset(row for run in complete for row in _believable(run, form.digits))
@@ -264,6 +273,12 @@ def _standing(take: list[Word]) -> Callable[[Run], Run | None]:
     return standing
 
 
+def _without_custom(form: Form, take: list[Word], run: Run) -> Form:
+    """« deux cent dix un merci »: the « un » may be its last figure, so that nothing is cut by custom."""
+    may_go_on = run.end < len(take) and take[run.end].text in {"un", "une", *HESITATIONS}
+    return form if form.custom_decides or not may_go_on else replace(form, seams=frozenset())
+
+
 def _fits(run: Run, form: Form) -> frozenset[_Fit]:
     rows = form.opens(readings(run, form.digits))
     plain = _plainest(rows)
@@ -276,9 +291,11 @@ def _fits(run: Run, form: Form) -> frozenset[_Fit]:
         for row in rows
         if (value := _exact(row, form)) is not None
         for cuts in [_cuts(run, row)]
-        if len(cuts.single) + len(cuts.strange) <= 1
+        if len(cuts.single) + len(cuts.strange) <= 1 and not (cuts.single and form.loses_its_end(row))
     ]
     customary = [fit for cuts, fit in possible if fit.sure and form.seams and cuts.single <= form.seams]
+    if not form.custom_decides and len({fit.value for _, fit in possible}) > 1:
+        customary = []
     return frozenset(customary or [fit for _, fit in possible] or _begun_again(run, form))
 
 
@@ -481,13 +498,22 @@ def _contract_padded(row: Reading) -> str | None:
 _CUSTOMER = Form(CUSTOMER_DIGITS, lambda digits: digits, _may_be_customer)
 _CONTRACT_SEAMS = frozenset({1, 4})
 """« zéro, zéro zéro quatre, cent douze »."""
-_CONTRACT = Form(CONTRACT_DIGITS, lambda digits: f"VIE-{digits}", _may_be_contract, seams=_CONTRACT_SEAMS)
+_CONTRACT = Form(
+    CONTRACT_DIGITS,
+    lambda digits: f"VIE-{digits}",
+    _may_be_contract,
+    seams=_CONTRACT_SEAMS,
+    loses_its_end=lambda row: row[-1].digits == "100",
+    custom_decides=False,
+)
 _NAMED_CONTRACT = Form(
     CONTRACT_DIGITS,
     lambda digits: f"VIE-{digits}",
     _is_called_contract,
     _contract_padded,
     seams=_CONTRACT_SEAMS,
+    loses_its_end=lambda row: row[-1].digits == "100",
+    custom_decides=False,
 )
 
 
