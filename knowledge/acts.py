@@ -153,7 +153,7 @@ def only_takes_leave(text: str) -> bool:
 
 def only_gives_name(text: str) -> bool:
     """Whether the caller just says who he is: « c'est Lucette Bourgeois », « Martin, Jean-Paul »."""
-    names = words(_WHO_SPEAKS.sub("", text.strip()))
+    names = words(_PARTICLE.sub(" ", _WHO_SPEAKS.sub("", text.strip())))
     if not 1 <= len(names) <= _LONGEST_NAME:
         return False
     return any(fold(name) in _FIRST_NAMES for name in names) and not any(
@@ -166,6 +166,17 @@ def may_be_name(text: str) -> bool:
     names = [word.strip(" .,!?") for word in _WHO_SPEAKS.sub("", text.strip()).split()]
     return 1 <= len(names) <= _SHORT_NAME and all(
         len(name) > 2 and name[0].isupper() and fold(name).lower() not in _NO_NAME for name in names
+    )
+
+
+def may_say_name(text: str) -> bool:
+    """Whether a short sentence holds a first name, or spells a name: « Poulain, comme le chocolat »."""
+    said = words(text)
+    if not 1 <= len(said) <= _SPOKEN_NAME:
+        return False
+    names = [fold(word) for word in said]
+    return any(name in _FIRST_NAMES and name not in _NO_NAME for name in names) or (
+        _SPELLS_NAME.search(plain(text)) is not None
     )
 
 
@@ -255,7 +266,19 @@ _WHO_SPEAKS = re.compile(
     r"(?:monsieur |madame |mademoiselle |m\.? |mme )?|(?: [aà] l['’]appareil)[ .]*$",
     re.IGNORECASE,
 )
+_PARTICLE = re.compile(
+    r"(?<=\w )(?:[LD][eu]s?|[dl]es?|du|[Ll]a|[Dd]e [Ll]a|[Vv]an|[Dd]er|[Dd]en|[Dd]a|[Dd]os|El|Ben)"
+    r" (?=[A-ZÉÈÀ])"
+)
+"""« Sandrine Le Goff »: a little word before another capital belongs to the name."""
 _LONGEST_NAME = 4
+_SPOKEN_NAME = 9
+_SPELLS_NAME = re.compile(
+    r"\bavec (?:un|une|deux) [a-z]\b|\b[a-z]{3,} comme (?:le|la|les|l|un|une) [a-z]+"
+    r"|\b(?:m|ma|je ma) ?ap+el+e?s?\b"
+    r"|\b(?:mon|le) no[mn] (?:de famille |de jeune fille )?(?:c )?(?:est|et|cest)\b"
+)
+"""How people help with a name that is hard to write."""
 _SHORT_NAME = 2
 _NO_NAME = frozenset(lines(NO_NAMES_FILE))
 """Words that make more than a name of it."""

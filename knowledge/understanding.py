@@ -25,6 +25,7 @@ from knowledge.acts import (
     is_elsewhere,
     is_of_another_company,
     may_be_name,
+    may_say_name,
     only_gives_name,
     only_gives_numbers,
     only_takes_leave,
@@ -40,7 +41,7 @@ SURE = 0.75
 CERTAIN = 0.95
 """From this confidence on, a whole sentence is one thing rather than two."""
 LOST = 0.35
-"""Confidence under which a sentence resembles nothing: then at least what it names counts."""
+"""Confidence under which a sentence resembles nothing."""
 CLEAR_BESIDE = 0.75
 """The same, where only « et » or a comma parts the halves."""
 
@@ -148,6 +149,8 @@ class Understanding:
         if shown is None:
             return self._by_cue(text, guess)
         intent, second = INTENTS_OF[shown]
+        if shown is Act.BEREAVEMENT and _awaits_payment(text):
+            return _sure("claims_status", replace(guess, act=None))
         if guess.intent != intent and _outweighs(guess, shown, text):
             return guess
         if guess.intent == intent:
@@ -171,17 +174,20 @@ class Understanding:
             return _sure("goodbye", guess)
         if only_gives_numbers(text) or only_gives_name(text):
             return _sure("authentication", guess)
-        if guess.confidence < SURE and is_of_another_company(text):
+        if guess.confidence < CERTAIN and is_of_another_company(text):
             return _sure("other", guess)
         if is_elsewhere(text) and (guess.confidence < LOST or guess.intent == "other"):
             return _sure("other", guess)
-        if guess.confidence < CLEAR and guess.intent != "authentication" and may_be_name(text):
+        if guess.intent == "authentication" and _ASKS_ABOUT_CLAIM.search(plain(text)):
+            return _sure("claims_status", guess)
+        named = may_be_name(text) or (guess.confidence < LOST and may_say_name(text))
+        if guess.confidence < CLEAR and guess.intent != "authentication" and named:
             return replace(guess, intent="authentication", runner_up=guess.intent, act=None)
         if wants_person(text):
             return _sure("transfer", guess)
         if guess.act is Act.DECLARE_CLAIM and has_declared(text):
             return _sure("claims_status", replace(guess, act=None))
-        if _ADVICE.search(plain(text)):
+        if _ADVICE.search(plain(text)) or (guess.intent in _HIS_OWN and _WHAT_IT_MEANS.search(plain(text))):
             return _sure("faq", guess)
         names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
         known = guess.confidence >= SURE and guess.intent in _HIS_MATTERS
@@ -189,9 +195,6 @@ class Understanding:
             return replace(guess, confidence=0.8)
         if asks_in_general(text) and guess.intent in _HIS_OWN and not names_his_own and not known:
             return Guess("faq", 0.8, guess.intent, 0.3)
-        topic = _topic(text)
-        if guess.confidence < LOST and topic not in {None, guess.intent} and not asks_in_general(text):
-            return Guess(str(topic), CLEAR, guess.intent, 0.0)
         return guess
 
     def _two(self, text: str, whole: Guess) -> Guess | None:
@@ -204,6 +207,8 @@ class Understanding:
                 second = _sure(about, second)
             weaker = min(first.confidence, second.confidence)
             # The whole is plainly one thing: its parts tell a story, unless each is plainly its own.
+            if {first.act, second.act} & _AT_ONCE:
+                continue  # the whole sentence would be that
             clear = weaker >= (max(needed, SURE) if whole.confidence >= CERTAIN else needed)
             if not clear or not _differ(first, second) or "other" in {first.intent, second.intent}:
                 continue
@@ -249,7 +254,7 @@ _AT_ONCE = frozenset(
 
 
 _OUTWEIGHED = frozenset(
-    {Act.LOUDER, Act.SLOWER, Act.REPEAT, Act.HOLD_ON, Act.ROBOT, Act.DECLARE_CLAIM, Act.THIRD_PARTY}
+    {Act.LOUDER, Act.SLOWER, Act.REPEAT, Act.HOLD_ON, Act.DECLARE_CLAIM, Act.THIRD_PARTY, Act.LANGUAGE}
 )
 """Acts whose phrases are said about other things too, in a sentence long enough to tell."""
 
@@ -260,25 +265,51 @@ _LONG_AGO = re.compile(
     r" ans?\b"
     r"|\b(?:en|depuis) (?:mille neuf cent|mil neuf cent|deux mille|19[0-9]{2}|20[0-9]{2})\b"
     r"|\b(?:a l epoque|(?:annees|ans) apres|l autre annee|plus d un an|l an (?:dernier|passe))\b"
-    r"|\bannee (?:derniere|passee)\b"
+    r"|\bannee (?:derniere|passee)\b|\bdepuis longtemps\b"
 )
 """A death of years ago, beside a request about his own, is why he asks for it."""
+
+
+_PAPERS_ARE_IN = re.compile(
+    r"\b(?:toute?s? les (?:pieces|papiers|documents)"
+    r"|tout (?:est |ai |a ete )?(?:envoye|rendu|fourni|renvoye|transmis)"
+    r"|dossier (?:est )?complet|(?:formulaire|questionnaire) (?:[a-z]+ ){0,4}?(?:signe|envoye|renvoye|rendu)"
+    r"|(?:fourni|envoye|renvoye|rendu) (?:l acte|le formulaire|les papiers|les pieces|tout))\b"
+)
+
+
+def _awaits_payment(text: str) -> bool:
+    """Who lost somebody years ago, and has sent all papers, asks where his money is."""
+    said = plain(text)
+    return _LONG_AGO.search(said) is not None and _PAPERS_ARE_IN.search(said) is not None
+
+
+_ASKS_ABOUT_CLAIM = re.compile(
+    r"\b(?:sinistre|dossier)\b.*\b(?:(?:ou|il|ca|quoi) (?:ca |il )?en est|en est ou|ou ca en est|cloturee?"
+    r"|reglee?|avance\w*|quelle suite|a l etude|decision|du nouveau|des nouvelles|paye|traitee?|termine)\b"
+)
+"""A claim's number, and a question about it, is a question."""
 
 
 def _outweighs(guess: Guess, shown: Act, text: str) -> bool:
     """Whether what the whole sentence is like goes before a phrase in it: « ma mère n'entend plus bien »."""
     if shown is Act.BEREAVEMENT:
         return (
-            guess.confidence >= SURE
-            and guess.intent in _HIS_OWN
+            guess.confidence >= LOST
+            and guess.intent in {"contract_inquiry", "claims_status"}
             and _LONG_AGO.search(plain(text)) is not None
         )
     if guess.intent == "other" and is_elsewhere(text):
         return shown in _OUTWEIGHED
     if shown not in _OUTWEIGHED or len(text.split()) < _TELLING_WORDS or guess.confidence < SURE:
         return False
-    # Who may be somebody else is asked about it, unless what he asks is the same for everybody.
-    return shown is not Act.THIRD_PARTY or guess.intent == "faq"
+    # Who may be somebody else is asked about it, unless what he asks is the same for everybody, or is what
+    # he gets himself (« le capital de mon oncle, j'ai tout envoyé »): then he shows who he is all the same.
+    return (
+        shown is not Act.THIRD_PARTY
+        or guess.intent == "faq"
+        or (guess.intent == "claims_status" and guess.confidence >= CERTAIN)
+    )
 
 
 _HIS = re.compile(
@@ -293,6 +324,10 @@ _ADVICE = re.compile(
     r"|\b(?:je|on) (?:devrais|devrait|ferais (?:bien|mieux) de) (?:\w+ )?(?:investir|placer|miser|retirer)\b"
 )
 """Whose advice is asked is no matter of his contract, whatever it names: that question has no answer here."""
+_WHAT_IT_MEANS = re.compile(
+    r"\b(?:ca|cela|quoi|que) (?:veut dire|veulent dire|signifie\w*)(?: (?:quoi|que|l|la|le|les|un|une)|$)"
+)
+"""What a word means is the same for everybody, wherever he has read it."""
 _HIS_MATTERS = frozenset({"contract_inquiry", "claims_status", "transfer"})
 _HIS_OWN = frozenset({"contract_inquiry", "claims_status", "authentication", "other", "transfer"})
 """What a question in general is taken for when it names things that callers have."""
@@ -307,7 +342,7 @@ _TOPICS = {
         r"\b(?:sinistres?|expert|expertise|indemni\w+|rembours\w+|degats?|constat|reparations?|devis)\b"
     ),
 }
-"""What a sentence that the classifier cannot place is at least about."""
+"""What a first question was about, when the second one says only « le mien »."""
 
 
 def _topic(text: str) -> str | None:

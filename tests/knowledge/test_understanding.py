@@ -34,6 +34,21 @@ def test_strangers_are_understood(half: str, floor: float) -> None:
     assert report.tolerant_percent >= floor
 
 
+# Written by outsiders who had seen neither the utterances nor the phrases; failures of the second half were not
+# looked at. Reached when these floors were set: 98.1, 87.9, 100.0 and 95.0, 100.0, 94.6.
+@pytest.mark.parametrize(
+    ("half", "tolerant", "both", "acts"), [("tuning", 97.0, 85.0, 97.0), ("kept_apart", 93.5, 90.0, 90.0)]
+)
+def test_outsiders_are_understood_both_their_requests_kept_and_their_acts_known(
+    half: str, tolerant: float, both: float, acts: float
+) -> None:
+    report = judge(read([TABLES / "blind" / half], COLUMNS), HEARD)
+    assert len(report.judged) >= 160
+    assert report.tolerant_percent >= tolerant
+    assert (report.both_percent or 0.0) >= both
+    assert (report.acts_percent or 0.0) >= acts
+
+
 def test_no_utterance_of_the_tables_was_learnt() -> None:
     learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
     # A stranger's « mon remboursement » may well be one that was learnt: his tables are as he wrote them.
@@ -48,6 +63,18 @@ def test_no_utterance_of_the_tables_was_learnt() -> None:
         ("je voudrais la valeur de mon contrat et aussi vos horaires", "contract_inquiry", "faq"),
         ("où en est mon sinistre et combien j'ai sur mon assurance vie", "claims_status", "contract_inquiry"),
         ("je voudrais parler à un conseiller pour mon contrat", "transfer", "contract_inquiry"),
+        (
+            "combien j'ai sur mon contrat et tant que je vous tiens où en est mon sinistre",
+            "contract_inquiry",
+            "claims_status",
+        ),
+        (
+            "deux choses, mon sinistre il en est où et je veux changer d'adresse",
+            "claims_status",
+            "contract_inquiry",
+        ),
+        ("où en est mon dossier et rappelez-moi demain", "claims_status", "transfer"),
+        ("un rachat ça prend combien de temps, et le mien, il est parti", "faq", "contract_inquiry"),
     ],
 )
 def test_two_requests_are_kept_in_their_order(said: str, first: str, second: str) -> None:
@@ -89,6 +116,22 @@ def test_what_is_taken_back_does_not_count(said: str, intent: str) -> None:
         ("pouvez-vous me rappeler le montant de ma cotisation", "contract_inquiry", None),
         ("passez-moi quelqu'un, ça ira plus vite", "transfer", None),
         ("merci, à une autre fois", "goodbye", None),
+        ("je dois raccrocher on sonne", "goodbye", None),
+        ("je vous laisse, on sonne à la porte, au revoir", "goodbye", None),
+        ("attendez, on sonne à la porte", "other", Act.HOLD_ON),
+        ("c'est pour ma mère elle entend plus bien", "transfer", Act.THIRD_PARTY),
+        ("pas client chez vous, c'est combien le minimum pour ouvrir une assurance vie", "faq", None),
+        (
+            "j'avais mis cent euros par mois, je peux plus suivre, baissez mon versement",
+            "contract_inquiry",
+            None,
+        ),
+        ("ça veut dire quoi valeur de rachat sur mon relevé", "faq", None),
+        ("c'est pour ma facture Orange", "other", None),
+        ("le sinistre numéro 2 2 4 7 1 8 il est toujours à l'étude", "claims_status", None),
+        ("mon mari est mort il y a dix ans, je voudrais changer le bénéficiaire", "contract_inquiry", None),
+        ("papa est mort il y a deux ans, j'ai tout envoyé, vous payez quand", "claims_status", None),
+        ("mon mari est mort hier, je voudrais changer le bénéficiaire", "transfer", Act.BEREAVEMENT),
         ("ma cave a été inondée en mars, vous avez pris une décision", "claims_status", None),
     ],
 )
@@ -144,3 +187,9 @@ def test_who_he_is_and_what_he_wants_are_parted_without_a_comma() -> None:
         "bonjour je suis madame Moreau numéro client 10 07 88 21 je voudrais la valeur de mon assurance vie"
     )
     assert {guess.intent, guess.then.intent if guess.then else ""} == {"authentication", "contract_inquiry"}
+
+
+def test_what_he_does_not_mean_is_no_second_request() -> None:
+    said = "la toiture c'est pas un sinistre, elle est vieille, je veux sortir dix mille euros de mon contrat"
+    guess = HEARD.classify(said)
+    assert (guess.intent, guess.then) == ("contract_inquiry", None)
