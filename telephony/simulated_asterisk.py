@@ -23,7 +23,9 @@ an application it does not have               ``200 result=-2``
 
 ``Dial`` to the context ``voicebot-attended`` rings the agent with a leg of the adviser's own, as the dialplan
 of :mod:`telephony.agi_server` does, and obeys what that leg says of him. When the agent breaks off without
-an outcome the call enters it again, as often as it is told (``reentries``).
+an outcome the call enters it again, as often as it is told (``reentries``). When nobody answers then, it
+tries every second for ``RETURN_S``, which counts as one: a process that is killed loses its calls before its
+port, so the first to enter again may still knock at the dead one's door.
 """
 
 import asyncio
@@ -46,6 +48,12 @@ NO_SUCH_COMMAND = "510 Invalid or unknown command"
 CLOSING_S = 5.0
 """How long a call that is left may take to end before its sockets are cut."""
 
+
+RETURN_S = 20.0
+"""How long an agent that broke off may take to be there again (the dialplan's setting, its default)."""
+
+TRIED_AGAIN_S = 1.0
+"""Between two attempts to enter it (the dialplan's)."""
 
 INHERITED = "__"
 """Prefix of a variable that the channels dialled from this one get as well."""
@@ -146,6 +154,11 @@ class SimulatedAsterisk:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(leg, CLOSING_S)
 
+    @property
+    def speed(self) -> float:
+        """How many times faster than life its calls are."""
+        return FRAME_MS / self._tick_ms
+
     def handset(self, background: Background | None) -> Handset:
         """A phone for one audio leg."""
         return Handset(self._tick_ms, background)
@@ -229,10 +242,13 @@ class SimulatedCall:
         """Wait until there is sound. See :meth:`Handset.connected`."""
         await self.phone.connected()
 
-    async def comes_back(self) -> None:
-        """Wait until there is sound on another audio leg. Raises :class:`CallEnded` if there never is."""
-        before = len(self.phones)
-        while len(self.phones) == before:
+    async def comes_back(self, since: Handset | None = None) -> None:
+        """Wait until there is sound on another audio leg. Raises :class:`CallEnded` if there never is.
+
+        ``since`` is the leg that the caller was on, for who may be late to ask; else the one under way.
+        """
+        before = since or self.phone
+        while self.phone is before:
             self._connected.clear()
             if self.ended.done():
                 raise CallEnded("the caller did not come back")
@@ -288,8 +304,8 @@ class SimulatedCall:
             await self._obey()
             while self._gone is None and self._reentries and self._broke_off:
                 self._reentries -= 1
-                await self.enter()
-                await self._obey()
+                if await self._entered_again():
+                    await self._obey()
         finally:
             self.phone.hang_up()
             by = self._gone or EndedBy.DIALPLAN
@@ -298,6 +314,20 @@ class SimulatedCall:
                 self._connected.set()
                 ending = Ending(by, tuple(self.commands), dict(self.variables), self.queue, self._entered)
                 self.ended.set_result(ending)
+
+    async def _entered_again(self) -> bool:
+        """Enter the agent, which may still have to start; whether that was so before the caller left."""
+        loop, speed = asyncio.get_running_loop(), self._asterisk.speed
+        until_s = loop.time() + RETURN_S / speed
+        while self._gone is None and loop.time() < until_s:
+            try:
+                await self.enter()
+            except OSError:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._left.wait(), TRIED_AGAIN_S / speed)
+            else:
+                return True
+        return False
 
     @property
     def _broke_off(self) -> bool:

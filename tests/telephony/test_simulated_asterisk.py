@@ -289,6 +289,38 @@ async def test_closing_the_agent_leaves_the_caller_to_the_dialplan(house: House)
     assert told(ending) == {}
 
 
+async def test_a_call_whose_agent_broke_off_is_entered_again_when_somebody_is_there_again(
+    house: House,
+) -> None:
+    dead = House()
+    await dead.open()
+    async with dead.asterisk.call(reentries=1) as call:
+        await call.connected()
+        await dead.close()
+        house.asterisk.agi_address = dead.asterisk.agi_address
+        with pytest.raises(ConnectionRefusedError):
+            async with house.asterisk.call():
+                pytest.fail("somebody is at the dead one's door")
+        dead.asterisk.agi_address = ("127.0.0.1", house.agi.port)
+        await call.comes_back()
+    assert (await call.ended).entered == 2
+
+
+async def test_who_asks_late_has_come_back_already(house: House) -> None:
+    async def breaks_off(call: Call, line: RecordingLine) -> Outcome:
+        await line.joined()
+        if len(house.reception.calls) == 1:
+            raise ZeroDivisionError
+        return await until_closed(call, line)
+
+    house.reception.session = breaks_off
+    async with house.asterisk.call(reentries=1) as call:
+        first = call.phone
+        await until(lambda: len(call.phones) == 2)
+        async with asyncio.timeout(5):
+            await call.comes_back(since=first)
+
+
 async def test_nobody_listening_is_an_error(house: House) -> None:
     await house.agi.close()
     with pytest.raises(ConnectionRefusedError):

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 import pytest
@@ -33,6 +34,7 @@ from telephony.session import MOMENT_MS
 from telephony.standby import StandbyLines, technical_line, waiting_line
 from telephony.turn import GROUP_PAUSE_MS, SENTENCE_PAUSE_MS, Budgets
 from tests.telephony.scene import BORN, CALL, NUMBER, Scene, SlowVoice, call
+from tests.telephony.waiting import until
 
 HOURS = "quels sont vos horaires"
 OFFER = ["quelle est la recette de la tarte", "non merci"]
@@ -138,6 +140,38 @@ async def test_who_goes_on_takes_back_what_was_prepared_and_it_has_had_no_effect
         assert [heard.text for heard in scene.heard() if isinstance(heard, Words)] == [HOURS]
         first, both = scene.ears.heard
         assert both.duration_ms > first.duration_ms + 600, "one turn, transcribed whole"
+
+
+class HardOfHearing(Dialogue):
+    """Does not notice the first time that it is told to stop."""
+
+    async def turn(
+        self,
+        call_id: str,
+        heard: Heard,
+        cut: Mapping[str, str] | None = None,
+        confirmed: asyncio.Event | None = None,
+        *,
+        instead: bool = False,
+    ) -> AsyncGenerator[Reply, None]:
+        if confirmed is not None and not confirmed.is_set():
+            with suppress(asyncio.CancelledError):
+                await confirmed.wait()
+            await confirmed.wait()
+        async for reply in super().turn(call_id, heard, cut, confirmed, instead=instead):
+            yield reply
+
+
+async def test_a_turn_that_does_not_stop_when_it_is_told_to_is_told_again() -> None:
+    async with call(["quels sont vos", HOURS], dialogues=HardOfHearing) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.phone.speaks(600)
+        await scene.phone.waits(400)
+        await scene.phone.speaks(400)
+        await scene.phone.waits(800)
+        await until(lambda: Words(HOURS) in scene.heard())
+        await scene.phone.hears_the_agent_out()
+        assert scene.journal.said()[-2:] == ["faq.answer", "common.anything_else"]
 
 
 async def test_a_caller_who_pauses_ever_again_is_waited_for_and_not_transcribed_each_time() -> None:
