@@ -228,7 +228,7 @@ class TextCallState(_Answered):
     recording: Literal["", "refused"]
     ended: Literal["", "transfer", "goodbye"]
     handover: Handover | None
-    messages: Annotated[list[TextMessage], Field(description="empty when recording was refused")]
+    messages: Annotated[list[TextMessage], Field(description="the last 30; empty when recording was refused")]
 
 
 EXTENSION = r"^(?:[0-9*#]|[A-Za-z0-9+*#][A-Za-z0-9+*#_-]{1,63})$"

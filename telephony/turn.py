@@ -62,8 +62,8 @@ LAST_BREATH_MS = 200
 
 TOLD_AGAIN_S = 2.0
 """For a turn to end that was cancelled; then it is told again. On Python 3.11 ``asyncio.wait_for``, which
-drivers use, loses a cancellation that comes just as it is done, and the call would wait for that turn for ever.
-Longer than a store may take to write what a turn did: to be told again would cut that short."""
+drivers use, loses a cancellation that comes just as it is done, and the call would wait for that turn for
+ever. Longer than a store may take to write what a turn did: to be told again would cut that short."""
 
 HOLD_ON = "care.hold_on"
 """What the dialogue says to who asks for a moment."""
