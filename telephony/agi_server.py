@@ -59,9 +59,9 @@ this call). How they are rung is :class:`telephony.handover.HandoverPlan`:
   refuses, and on the caller's channel ``VOICEBOT_ADVISER``: ``listening``, then ``accepted`` or
   ``refused``. When the worker is gone, ``AGI()`` fails and the two are connected without a summary.
 
-*An operator* may take a caller away (``app.monitor``), by AMI's Redirect to the context ``operator``. His
-channel is given the same variables first, and ``VOICEBOT_OUTCOME`` ``transfer``: whom nobody takes is entered
-again there, and gets his choice. For the agent the call has ended as transferred.
+*An operator* may take a caller away (``app.watching.monitor``) by AMI's Redirect to the context ``operator``.
+His channel is given the same variables first, and ``VOICEBOT_OUTCOME`` ``transfer``: whom nobody takes is
+entered again there, and gets his choice. For the agent the call has ended as transferred.
 
 panoramisk 1.4 serves, with :class:`Request` and :class:`Application` around it. They cure: a port
 check that froze the event loop; a lost connection seen as a ValueError; HANGUP taken for an answer, and
