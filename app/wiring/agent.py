@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 
 from app.settings import Settings, SettingsInvalid
-from app.watching.archiving import archiving
+from app.watching.archiving import ArchiveJournal, archiving
 from app.watching.calls import CallBook
 from app.watching.costs import Costs
 from app.watching.events import EventJournal
@@ -95,15 +95,8 @@ async def open_agent(
         parts = {"ear": ears.name, "voice": voice.name, **mind.parts}
         traces = await _traces(settings, stack)
         own: list[Journal] = [calls, costs, providers.warming, EventJournal(mind.bus, now), *traces]
-        privacy = settings.privacy
-        days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
-        archive = archive_of(settings)
-        if kept := await stack.enter_async_context(archiving(archive, parts, days, now)):
-            own.append(kept)
-        recordings = Recordings(archive, now) if privacy.audio_days else None
-        if recordings is not None:
-            own.append(recordings)
-            stack.push_async_callback(recordings.close)
+        transcripts, recordings = await _keepers(settings, parts, now, stack)
+        own += [keeper for keeper in (transcripts, recordings) if keeper is not None]
         journal = Journals((*own, *journals))
         switchboard, metronome = Switchboard(), Metronome(tick_ms)
         detector = await asyncio.to_thread(SileroVad)
@@ -165,6 +158,19 @@ async def open_agent(
             parts=parts,
             breakers=providers.breakers,
         )
+
+
+async def _keepers(
+    settings: Settings, parts: Mapping[str, str], now: Callable[[], datetime], stack: AsyncExitStack
+) -> tuple[ArchiveJournal | None, Recordings | None]:
+    """Who keeps the words of calls, and who their sound; None for what is not to be kept."""
+    privacy, archive = settings.privacy, archive_of(settings)
+    days = {Kind.TRANSCRIPT: privacy.transcript_days, Kind.AUDIO: privacy.audio_days}
+    transcripts = await stack.enter_async_context(archiving(archive, parts, days, now))
+    recordings = Recordings(archive, now) if privacy.audio_days else None
+    if recordings is not None:
+        stack.push_async_callback(recordings.close)
+    return transcripts, recordings
 
 
 async def _monitor(
