@@ -435,26 +435,26 @@ async def test_when_nothing_works_any_more_the_caller_still_hears_it_and_is_hand
 ) -> None:
     voice = MuteVoice()
     lines = await standby()
-    async with call(transcripts, voice, budgets=Budgets(voice_ms=30), standby=lines) as scene:
+    async with call(transcripts, voice, budgets=Budgets(voice_ms=400), standby=lines) as scene:
         await scene.phone.hears_the_agent_out()
         voice.fault = fault
         before = len(scene.phone.heard)
         await scene.phone.speaks(600)
         await scene.phone.waits(900)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)
         assert isinstance(await scene.outcome(), Transferred)
         assert loud_ms(scene, before) > 0, "the line that was kept for it"
     assert scene.journal.said()[-1] == technical_line().key
 
 
 async def test_a_dialogue_that_never_answers_is_given_up() -> None:
-    async with call([HOURS], budgets=Budgets(dialogue_ms=30), standby=await standby()) as scene:
+    async with call([HOURS], budgets=Budgets(dialogue_ms=400), standby=await standby()) as scene:
         await scene.phone.hears_the_agent_out()
         lock = scene.dialogue._locks[CALL.id]
         await lock.acquire()  # as a run that never ends would
         await scene.phone.speaks(600)
         await scene.phone.waits(900)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)
         outcome = await scene.outcome()
         lock.release()
         assert isinstance(outcome, Transferred)
