@@ -6,7 +6,7 @@ other types in silence), so the nodes rebuild their models at their own door.
 
 It is written whole after every turn, so it does not grow with the call: of the history it holds the tail that
 nodes read, and what they want to know of the rest as a number (:class:`Turns`). All that was said is kept by
-the transcript (:mod:`app.archiving`), where the settings say so.
+the transcript (:mod:`app.watching.archiving`), where the settings say so.
 """
 
 from typing import Annotated, Literal, cast

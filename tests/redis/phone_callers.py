@@ -19,8 +19,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from graph.skill import turns_taken
 from graph.state import CallState
 from telephony import agi
-from telephony.simulated_asterisk import Ending, SimulatedAsterisk, SimulatedCall
-from telephony.simulated_caller import CallEnded, Handset
+from telephony.simulated.asterisk import Ending, SimulatedAsterisk, SimulatedCall
+from telephony.simulated.handset import CallEnded, Handset
 from tools.written import euros
 
 WISH = "Oui bonjour, je voudrais savoir… combien j'ai sur mon assurance vie."

@@ -15,7 +15,7 @@ from app.rehearsal.caller import line
 from app.wiring import REHEARSAL_VOICE
 from audio.providers import load
 from memory.redis_connection import READER_TIMEOUT_S
-from telephony.simulated_asterisk import EndedBy, SimulatedAsterisk
+from telephony.simulated.asterisk import EndedBy, SimulatedAsterisk
 from tests.redis.phone_callers import (
     LINES,
     VALUE,
