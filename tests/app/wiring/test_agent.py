@@ -51,7 +51,7 @@ async def test_calls_are_taken_whether_the_manager_interface_is_there_or_not(set
         assert agent.agi.port > 0
         await simulator.start()
         await until(lambda: agent.monitor.channels == 1)
-        assert agent.monitor.queue_lengths() == {"conseillers": 3}
+        await until(lambda: agent.monitor.queue_lengths() == {"conseillers": 3})
         assert [call.name for call in agent.monitor.live_calls()] == ["1.1"]
     await until(lambda: not simulator._writers)
     await simulator.stop(clean=False)
