@@ -301,6 +301,8 @@ def _outweighs(guess: Guess, shown: Act, text: str) -> bool:
         )
     if guess.intent == "other" and is_elsewhere(text):
         return shown in _OUTWEIGHED
+    if shown in _ONLY_ALONGSIDE and guess.intent in {"other", "goodbye"}:
+        return guess.confidence >= CERTAIN and len(text.split()) >= _TELLING_WORDS
     if shown not in _OUTWEIGHED or len(text.split()) < _TELLING_WORDS or guess.confidence < SURE:
         return False
     # Who may be somebody else is asked about it, unless what he asks is the same for everybody, or is what
