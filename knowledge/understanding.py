@@ -14,7 +14,7 @@ A few milliseconds, no network; one instance serves every call, from any thread.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from knowledge.acts import (
     INTENTS_OF,
@@ -108,6 +108,23 @@ _SHORTEST = 4
 
 
 @dataclass(frozen=True, slots=True)
+class _Remembering:
+    """A classifier that judges the same words once. For one sentence: nothing said is kept after it."""
+
+    classifier: IntentClassifier
+    judged: dict[str, Guess] = field(default_factory=dict)
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return self.classifier.intents
+
+    def classify(self, text: str) -> Guess:
+        if text not in self.judged:
+            self.judged[text] = self.classifier.classify(text)
+        return self.judged[text]
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """Reads whole sentences with a classifier of single requests."""
 
@@ -120,6 +137,10 @@ class Understanding:
 
     def classify(self, text: str) -> Guess:
         """The request of ``text``, and in ``then`` the other one, when there are two."""
+        # The same words are judged by themselves, and as a part of several cuts.
+        return Understanding(_Remembering(self.classifier))._classify(text)
+
+    def _classify(self, text: str) -> Guess:
         text, denies = self._what_stands(_ANNOUNCES.sub("", text.replace("’", "'")) or text)
         whole = self._one(text)
         if whole.act in _AT_ONCE or denies:
