@@ -137,10 +137,9 @@ class Understanding:
 
     def classify(self, text: str) -> Guess:
         """The request of ``text``, and in ``then`` the other one, when there are two."""
-        # The same words are judged by themselves, and as a part of several cuts.
-        return Understanding(_Remembering(self.classifier))._classify(text)
-
-    def _classify(self, text: str) -> Guess:
+        if not isinstance(self.classifier, _Remembering):
+            # The same words are judged by themselves, and as a part of several cuts.
+            return Understanding(_Remembering(self.classifier)).classify(text)
         text, denies = self._what_stands(_ANNOUNCES.sub("", text.replace("’", "'")) or text)
         whole = self._one(text)
         if whole.act in _AT_ONCE or denies:
