@@ -103,8 +103,9 @@ def rank(
     near = [one for n, one in enumerate(speaking) if n < SHORTLIST or one.id in other]
     refusal = relevance.refusal(asked)
     scores = [relevance.score(asked, one.wording) for one in near]
+    in_parts = relevance.refusal_in_parts(asked)
     scored = [
-        (max(relevance.chance(asked, one.wording, score, refusal), other.get(one.id, 0.0)), one)
+        (max(relevance.chance(asked, one.wording, score, in_parts), other.get(one.id, 0.0)), one)
         for score, one in zip(scores, near, strict=True)
     ]
     best = max((score for score, _ in scored), default=0.0)
@@ -112,9 +113,7 @@ def rank(
     kept = [
         replace(
             one,
-            score=score * REFUSED_SHARE
-            if for_people or relevance.out_of_scope(asked, one.wording)
-            else score,
+            score=score * REFUSED_SHARE if for_people else score,
         )
         for score, one in scored
         if score > NOTHING
