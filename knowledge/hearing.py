@@ -109,23 +109,23 @@ class Hearing:
                     self._runs.setdefault(heard, run)
 
     def read(self, text: str) -> str:
-        """``text`` with what an ear cut wrongly put right; ``text`` itself when there is nothing to repair."""
+        """``text`` with what an ear cut wrongly put right; ``text`` itself if nothing is to be repaired."""
         said = words(text)
         strange = [fold(word) not in self._known and not word.isdigit() for word in said]
         if not any(strange):
             return text
-        read: list[str] = []
-        at = 0
-        while at < len(said):
-            for length in range(min(LONGEST_HEARD, len(said) - at), 0, -1):
+        # From the end: the reading that leaves the fewest words strange, then changes the fewest.
+        best: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
+        for at in range(len(said) - 1, -1, -1):
+            left, changed, rest = best[-1]
+            ways = [(left + strange[at], changed, (said[at], *rest))]
+            for length in range(1, min(LONGEST_HEARD, len(said) - at) + 1):
                 run = self._runs.get("".join(map(sounds, said[at : at + length])))
                 if run is not None and len(run) <= length and any(strange[at : at + length]):
-                    read += run
-                    at += length
-                    break
-            else:
-                read.append(said[at])
-                at += 1
+                    left, changed, rest = best[-length]
+                    ways.append((left, changed + length, (*run, *rest)))
+            best.append(min(ways, key=lambda way: way[:2]))
+        read = list(best[-1][2])
         return " ".join(read) if read != said else text
 
 

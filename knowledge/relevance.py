@@ -66,8 +66,8 @@ REFUSED_SHARE = 0.49
 """What is left of the scores of a question that belongs to people: at most 0.49, under the threshold."""
 SCORE_WEIGHT, PART_WEIGHT, TOPIC_WEIGHT = 0.34, 1.03, 0.96
 REFUSAL_WEIGHT, PEOPLE_WEIGHT, OUTSIDE_WEIGHT, BIAS = -0.9, -0.82, -2.17, -2.79
-"""The logistic regression of :meth:`Relevance.chance` (see the module). The bias puts the threshold where 95 % of
-what belongs to people is refused in tables whose questions nobody had yet worded here."""
+"""The logistic regression of :meth:`Relevance.chance` (see the module). The bias puts the threshold where
+95 % of what belongs to people is refused, in tables whose questions nobody had yet worded here."""
 LONE_WORD_FLOOR = 0.2
 """Least share of its score that a question of one content word keeps ("vous avez des enfants")."""
 UNKNOWN_WEIGHT = 0.8
@@ -245,7 +245,10 @@ class Relevance:
         return self._score(question.content, wording)
 
     def in_parts(self, question: Question, wording: Wording, score: float) -> float:
-        """:meth:`score` of the part of a long ``question`` that ``wording`` answers best, at least ``score``."""
+        """:meth:`score` of the part of a long ``question`` that ``wording`` answers best; at least ``score``.
+
+        Of passages that the question hardly speaks for, the parts are not compared.
+        """
         if self.evidence(question, wording) < question.worth_parts:
             return score
         return max([score, *(self._score(part, wording) for part in question.parts if part)])
@@ -268,9 +271,10 @@ class Relevance:
         return score * max(closeness**2, LONE_WORD_FLOOR) if len(asked) == 1 and passage.questions else score
 
     def chance(self, question: Question, wording: Wording, score: float, refusal: float) -> float:
-        """How likely ``wording`` is to answer ``question``, in 0..1, from its ``score`` and the ``refusal``.
+        """How likely ``wording`` is to answer ``question``, in 0..1, by ``score`` and ``refusal``.
 
-        ``refusal`` is :meth:`refusal_in_parts`. 0 when they have no word in common. A passage that is asked in no particular way has its score.
+        ``refusal`` is :meth:`refusal_in_parts`. 0 when they have no word in common. A passage that is asked
+        in no particular way has its score.
         """
         topic = self._topic.get(wording)
         outside = self.out_of_scope(question, wording)
@@ -307,7 +311,7 @@ class Relevance:
         return self._refusal(question.content)
 
     def refusal_in_parts(self, question: Question) -> float:
-        """:meth:`refusal` of the part of a long ``question`` that is nearest to one that belongs to people."""
+        """:meth:`refusal` of the part of a long ``question`` that is nearest to what belongs to people."""
         return max(self._refusal(asked) for asked in (question.content, *question.parts))
 
     def _refusal(self, asked: frozenset[str]) -> float:
@@ -385,7 +389,7 @@ def _outside_words() -> tuple[str, ...]:
 
 
 def _parts(said: Sequence[str]) -> list[str]:
-    """A long question in parts of PART_WORDS, each half of which is in the next; the last ones of very many."""
+    """A long question in parts of PART_WORDS, half of each in the next; the last ones of very many."""
     if len(said) <= PART_WORDS + PART_STEP // 2:
         return []
     starts = range(0, len(said) - PART_WORDS + PART_STEP, PART_STEP)
