@@ -67,7 +67,7 @@ REFUSED_SHARE = 0.49
 SCORE_WEIGHT, PART_WEIGHT, TOPIC_WEIGHT = 0.34, 1.03, 0.96
 REFUSAL_WEIGHT, PEOPLE_WEIGHT, OUTSIDE_WEIGHT, BIAS = -0.9, -0.82, -2.17, -2.79
 """The logistic regression of :meth:`Relevance.chance` (see the module). The bias puts the threshold where
-95 % of what belongs to people is refused, in tables whose questions nobody had yet worded here."""
+95 % of what belongs to people was refused, in tables whose questions nobody had yet worded here."""
 LONE_WORD_FLOOR = 0.2
 """Least share of its score that a question of one content word keeps ("vous avez des enfants")."""
 UNKNOWN_WEIGHT = 0.8

@@ -15,10 +15,10 @@ ANSWERABLE = 0.5
 DIRECT = 0.9
 """Score from which a passage's own answer is spoken as it stands, at once, even when a model could word one.
 
-Measured on the shipped wordings, each scored by what was counted without it (five folds): at or above it the
-passage was the very one 82 times in 100 (many of the others say the same), and the question belonged to people
-less than once; from ANSWERABLE to it, 58 times and 8. Those are the ones a model may read again with the next
-passages beside."""
+Measured on the shipped wordings, each scored by what was counted without it (five folds): at or above it
+the passage was the very one 82 times in 100 (many of the others say the same), and the question belonged to
+people less than once; from ANSWERABLE to it, 58 times and 8. Those are the ones a model may read again with
+the next passages beside."""
 NOTHING = 0.01
 """Score up to which a passage has nothing to do with the question and is not returned."""
 SHORTLIST = 32
