@@ -40,7 +40,7 @@ class Command:
 
 
 async def _serve(settings: Settings, options: argparse.Namespace) -> int:
-    from app.serving import serve, serve_as_worker, serve_with_workers
+    from app.serving.command import serve, serve_as_worker, serve_with_workers
 
     if options.worker:
         return await serve_as_worker(settings)
@@ -73,19 +73,19 @@ async def _call(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _chat(settings: Settings, options: argparse.Namespace) -> int:
-    from app.chat import chat
+    from app.commands.chat import chat
 
     return await chat(settings, show_state=not options.no_state)
 
 
 async def _graph(_: Settings, options: argparse.Namespace) -> int:
-    from app.drawing import draw
+    from app.commands.drawing import draw
 
     return draw(options.folder)
 
 
 async def _index(settings: Settings, _: argparse.Namespace) -> int:
-    from app.indexing import index
+    from app.commands.indexing import index
 
     return await index(settings)
 
@@ -113,10 +113,10 @@ async def _evaluate(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _replay(settings: Settings, options: argparse.Namespace) -> int:
-    from app.logs import configure
     from app.replay.command import Output, export_call, replay
     from app.replay.export import CannotExport
     from app.replay.script import ScriptInvalid
+    from app.watching.logs import configure
 
     if bool(options.export) != bool(options.to) or bool(options.export) == bool(options.paths):
         raise CannotRun("give transcripts to play, or --export CALL --to FILE")
@@ -143,13 +143,13 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _erase(settings: Settings, options: argparse.Namespace) -> int:
-    from app.person_desk import erase
+    from app.commands.rights import erase
 
     return await erase(settings, options.customer, options.caller, as_json=options.json)
 
 
 async def _export(settings: Settings, options: argparse.Namespace) -> int:
-    from app.person_desk import export
+    from app.commands.rights import export
 
     return await export(settings, options.customer, options.caller)
 
@@ -166,13 +166,13 @@ def _erase_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _events(settings: Settings, options: argparse.Namespace) -> int:
-    from app.events import follow
+    from app.commands.events import follow
 
     return await follow(settings, options.group, from_the_beginning=options.all, once=options.once)
 
 
 async def _webhook(settings: Settings, options: argparse.Namespace) -> int:
-    from app.events import send_to_webhook
+    from app.commands.events import send_to_webhook
 
     return await send_to_webhook(settings, dead=options.dead, once=options.once)
 
@@ -232,7 +232,7 @@ def _backoffice_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _voices(settings: Settings, options: argparse.Namespace) -> int:
-    from app import voices
+    from app.commands import voices
 
     if options.action == "warm":
         return await voices.warm(settings, options.voice)

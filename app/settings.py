@@ -12,7 +12,7 @@ from typing import Literal, Self, cast
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from app.costs import Prices
+from app.watching.costs import Prices
 from audio.endpointing import PATIENCE_MS, Expecting, TurnTiming
 from memory.limits import Rules
 from memory.sealing import KeyRing

@@ -124,7 +124,7 @@ class TextCallState(TypedDict):
     ended: Literal["", "transfer", "goodbye"]
     handover: Handover | None
     messages: list[TextMessage]
-    """Empty when the caller has refused to be recorded."""
+    """The last of them (:data:`graph.state.KEPT_MESSAGES`); empty when the caller refused to be recorded."""
 
 
 class TextCalls:

@@ -28,8 +28,8 @@ from audio.pcm import FRAME_MS
 from audio.playback import REWIND_MS
 from audio.providers.espeak_tts import EspeakTts
 from bench.noises import noises
-from telephony.simulated_asterisk import SimulatedAsterisk, SimulatedCall
-from telephony.simulated_caller import CallEnded, NotHeard, Said
+from telephony.simulated.asterisk import SimulatedAsterisk, SimulatedCall
+from telephony.simulated.handset import CallEnded, NotHeard, Said
 
 QUESTION = "Je peux changer le bénéficiaire plus tard ?"
 OTHER_QUESTION = "Mais dites-moi, je peux faire un rachat partiel quand je veux ?"

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import cast
 
 from app import settings as configuration
-from app.settling import settle
+from app.serving.settling import settle
 from app.wiring import open_mind
 from audio.endpointing import Expecting, TurnTiming
 from audio.providers.silero_vad import SileroVad

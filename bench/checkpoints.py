@@ -40,8 +40,8 @@ from tools.backoffice_demo import DemoBackoffice
 from tools.call_backs import MemoryCallBacks
 from tools.gate import Gate
 
-TURNS = 50
-FIRST, LAST = 1, TURNS
+MEASURED = (1, 5, 50)
+"""Which turns, the last of them being the call's."""
 TTL_S = 3600
 
 BEGINNING: tuple[Heard, ...] = (
@@ -77,8 +77,8 @@ class Row:
     """One saver."""
 
     name: str
-    first: Cost
-    last: Cost
+    costs: tuple[Cost, ...]
+    """Of the turns of :data:`MEASURED`."""
     keys: float
     """Of one call at its end."""
     memory: float
@@ -118,19 +118,19 @@ def said(turn: int) -> Heard:
     return BEGINNING[turn - 1] if turn <= len(BEGINNING) else Words(QUESTIONS[turn % len(QUESTIONS)])
 
 
-async def one_call(dialogue: Dialogue, call_id: str, meter: Meter) -> tuple[Cost, Cost]:
-    """The costs of the first and the last turn of a whole call."""
-    costs = {}
-    for turn in range(1, TURNS + 1):
-        measured = turn in (FIRST, LAST)
+async def one_call(dialogue: Dialogue, call_id: str, meter: Meter) -> tuple[Cost, ...]:
+    """The costs of the measured turns of a whole call."""
+    costs = []
+    for turn in range(1, MEASURED[-1] + 1):
+        measured = turn in MEASURED
         before = await meter.read() if measured else (0, 0, 0)
         began_s = time.perf_counter()
         async for _ in dialogue.turn(call_id, said(turn)):
             pass
         ms = (time.perf_counter() - began_s) * 1000
         if measured:
-            costs[turn] = Cost(*meter.between(before, await meter.read()), ms)
-    return costs[FIRST], costs[LAST]
+            costs.append(Cost(*meter.between(before, await meter.read()), ms))
+    return tuple(costs)
 
 
 async def measure(name: str, services: Services, opened: Opened, client: Redis | None, calls: int) -> Row:
@@ -143,11 +143,11 @@ async def measure(name: str, services: Services, opened: Opened, client: Redis |
         await one_call(dialogue, "warm-up", meter)
         before = await holds(client)
         await meter.calibrate()
-        pairs = [await one_call(dialogue, f"call-{at}", meter) for at in range(calls)]
+        costs = [await one_call(dialogue, f"call-{at}", meter) for at in range(calls)]
         after = await holds(client)
-    firsts, lasts = zip(*pairs, strict=True)
+    by_turn = zip(*costs, strict=True)
     keys, memory = ((b - a) / calls for a, b in zip(before, after, strict=True))
-    return Row(name, typical(firsts), typical(lasts), keys, memory)
+    return Row(name, tuple(map(typical, by_turn)), keys, memory)
 
 
 def typical(costs: tuple[Cost, ...]) -> Cost:
@@ -223,22 +223,23 @@ async def bench(address: str, calls: int) -> list[Row]:
 
 def shown(rows: list[Row]) -> str:
     """The table of the README."""
+    turns = " → ".join(map(str, MEASURED))
     lines = [
-        "| turn 1 → turn 50 | commands | bytes to Redis | bytes from it | ms, dialogue and all | call |",
+        f"| turn {turns} | commands | bytes to Redis | bytes from it | ms, dialogue and all | call |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        first, last = row.first, row.last
         kept = f"{row.keys:.0f} keys, {row.memory / 1000:.0f} kB" if row.keys else "–"
-        pairs = [
-            f"{a:,.0f} → {b:,.0f}" if row.keys else "–"
-            for a, b in (
-                (first.commands, last.commands),
-                (first.bytes_in, last.bytes_in),
-                (first.bytes_out, last.bytes_out),
+        counted = [
+            " → ".join(f"{count:,.0f}" for count in counts) if row.keys else "–"
+            for counts in (
+                [cost.commands for cost in row.costs],
+                [cost.bytes_in for cost in row.costs],
+                [cost.bytes_out for cost in row.costs],
             )
         ]
-        lines.append(f"| {row.name} | {' | '.join(pairs)} | {first.ms:.1f} → {last.ms:.1f} | {kept} |")
+        took = " → ".join(f"{cost.ms:.1f}" for cost in row.costs)
+        lines.append(f"| {row.name} | {' | '.join(counted)} | {took} | {kept} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@
 
 The servers run in this process with lines that have neither ear nor voice, so the figure is the wire's own:
 sockets, decoder, metronome, one frame in and one out every 20 ms per call. The callers are
-:class:`telephony.simulated_asterisk.SimulatedAsterisk`, in a process of their own so that their CPU is not
+:class:`telephony.simulated.asterisk.SimulatedAsterisk`, in a process of their own so that their CPU is not
 counted.
 """
 
@@ -25,7 +25,7 @@ from telephony.call import Call, CallerLeft, Outcome
 from telephony.line import Line, Wire
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
-from telephony.simulated_asterisk import SimulatedAsterisk
+from telephony.simulated.asterisk import SimulatedAsterisk
 from telephony.switchboard import Switchboard
 
 WARM_UP_S = 1.0

@@ -28,7 +28,7 @@ from langgraph.graph import END, START, StateGraph
 
 from graph import routing
 from graph.reply import Manner, NodeRan, Say
-from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, offer_adviser, running, sure
+from graph.skill import PersonalSkill, Skill, Sorter, Speak, Station, counted, offer_adviser, running, sure
 from graph.state import CallState, CallUpdate, Spoken, SpokenTo, TurnInput
 from knowledge.answer_writer import AnswerWriter
 from knowledge.intents import IntentClassifier
@@ -178,7 +178,7 @@ def _sorting(sorter: Sorter) -> Node:
         with running(_certainty(), _adopting):
             update = await sorter(state)
         _tell(NodeRan("classify", (time.perf_counter() - started) * 1000))
-        return update
+        return {**update, "turns": counted(state)}
 
     return run
 
@@ -208,7 +208,8 @@ def _speaking(name: str, station: Station, people_away: Callable[[], bool]) -> N
             if not update.get("goto"):
                 await sure()
         closed: CallUpdate = {"goto": "", "awaiting": None, "ended": "", "handover": None, "taken_up": ""}
-        return {**closed, **update, "messages": list(said), "spoken": _spoken(state, whole)}
+        kept: CallUpdate = {"messages": list(said), "spoken": _spoken(state, whole), "turns": counted(state)}
+        return {**closed, **update, **kept}
 
     return run
 

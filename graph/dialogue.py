@@ -84,6 +84,7 @@ class Dialogue:
                 # Closed here and not by the garbage collector: its last writes belong to this turn.
                 async with aclosing(cast("AsyncGenerator[Any, None]", events)) as running:
                     async for kind, event in running:
+                        _heed_cancellation()
                         if kind == "values":
                             state = cast("CallState", event)
                             event = _manner(state)
@@ -140,8 +141,10 @@ class Dialogue:
 def _heed_cancellation() -> None:
     """Raise ``CancelledError`` if one was asked for and got lost.
 
-    LangGraph 1.2.22 loses a cancellation that arrives while it closes a run (its executor waits for its
-    tasks and swallows what interrupts the wait); the turn would go on to speak to a caller who has left.
+    redis-py 8 sends by ``asyncio.wait_for``, which on Python 3.11 loses a cancellation that arrives just as
+    it is done: a turn that nobody wants any more would wait for ever to be confirmed. LangGraph 1.2.22 loses
+    one that arrives while it closes a run (its executor waits for its tasks and swallows what interrupts the
+    wait): the turn would go on to speak to a caller who has left.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

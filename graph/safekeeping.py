@@ -5,8 +5,10 @@ answers, it is read and written as ever. The first time that it does not, it cou
 
 - the turn under way, and all that follow, go on from the copies, without asking the store again: a frozen
   Redis costs one time-out, not one per turn;
-- a call of which this process has no copy (it died elsewhere) raises :class:`StateAway`, so that its caller
-  is told and handed over; it never begins anew as if nothing had been said;
+- a call of which this process has no copy (its worker died) waits a moment for the store: so many calls that
+  change workers at once make the one that takes them slow, and what is slow looks like a store that is away.
+  Then it raises :class:`StateAway`, so that its caller is told and handed over; it never begins anew as if
+  nothing had been said;
 - a task asks until the store answers, writes back every state that it missed, and only then is it present
   again. Until then the worker takes no new calls (:attr:`Safekeeping.present`).
 
@@ -33,9 +35,15 @@ log = logging.getLogger(__name__)
 ASKED_AGAIN_S = 0.5
 """Between two attempts to reach a store that is away. Callers do not wait for it."""
 
+PATIENCE_S = 2.0
+"""For a call that only the store knows. Its caller hears after 1.5 s that he is being served; the dialogue's
+own budget is 5 s."""
 
 NO_CALL: RunnableConfig = {"configurable": {"thread_id": "no call", "checkpoint_ns": ""}}
 """Asked for to learn whether the store answers."""
+
+
+_NOWHERE = "the store of calls does not answer and this worker has no copy of the call"
 
 
 class StateAway(Exception):
@@ -73,13 +81,20 @@ class Safekeeping(BaseCheckpointSaver[Any]):
         faults: tuple[type[Exception], ...],
         asked_again_s: float = ASKED_AGAIN_S,
         on_change: Callable[[bool], None] = lambda _: None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """``faults`` are the errors that mean "away"; ``on_change`` is told when that begins and ends."""
+        """``faults`` are the errors that mean "away"; ``on_change`` is told when that begins and ends.
+
+        ``patience_s`` is how long a call that only the store knows waits for it.
+        """
         super().__init__(serde=store.serde)
         self._store = store
         self._faults = faults
         self._asked_again_s = asked_again_s
         self._on_change = on_change
+        self._patience_s = patience_s
+        self._back = asyncio.Event()
+        self._back.set()
         self._copies: dict[_Key, _Copy] = {}
         self._ended: set[str] = set()
         self._forgotten: set[str] = set()
@@ -140,9 +155,20 @@ class Safekeeping(BaseCheckpointSaver[Any]):
                 return await self._store.aget_tuple(config)
             except self._faults as exc:
                 self._away(exc)
-        if copy is None:
-            raise StateAway("the store of calls does not answer and this worker has no copy of the call")
-        return copy.as_tuple()
+        return copy.as_tuple() if copy is not None else await self._waited_for(config)
+
+    async def _waited_for(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The state of a call that only the store knows. Raises :class:`StateAway`."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._back.wait()
+        except TimeoutError as exc:
+            raise StateAway(_NOWHERE) from exc
+        try:
+            return await self._store.aget_tuple(config)
+        except self._faults as exc:
+            self._away(exc)
+            raise StateAway(_NOWHERE) from exc
 
     async def aput(
         self,
@@ -222,6 +248,7 @@ class Safekeeping(BaseCheckpointSaver[Any]):
     def _away(self, why: Exception) -> None:
         if self._mending is None:
             log.warning("checkpoints.away", extra={"error": type(why).__name__, "calls": len(self._copies)})
+            self._back.clear()
             self._mending = asyncio.create_task(self._mend(), name="checkpoints come back")
             self._on_change(False)
 
@@ -246,6 +273,7 @@ class Safekeeping(BaseCheckpointSaver[Any]):
                 continue
             break
         self._mending = None
+        self._back.set()
         log.info("checkpoints.back", extra={"calls": len(self._copies)})
         self._on_change(True)
 

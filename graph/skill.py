@@ -22,7 +22,7 @@ from typing import Protocol
 
 from langchain_core.messages import AnyMessage
 
-from graph.state import Awaiting, CallState, CallUpdate, Form, SpokenTo, TransferReason
+from graph.state import Awaiting, CallState, CallUpdate, Form, SpokenTo, TransferReason, Turns
 from prompts import Line, Prompt, load
 from tools.identity import Identity
 
@@ -165,7 +165,7 @@ def heard_as(state: CallState) -> str:
 
 def has_taken_a_turn(state: CallState) -> bool:
     """Whether the caller has ever had his turn, be it silence: then he has heard the notice to its end."""
-    return any(_heard(message) not in _NOT_THE_CALLERS for message in _turns(state))
+    return turns_taken(state) > 0
 
 
 def why_not_reached(state: CallState) -> str:
@@ -209,7 +209,15 @@ def asked(state: CallState) -> str:
 
 def turns_taken(state: CallState) -> int:
     """How often the caller has had his turn, silence included; bounds every call."""
-    return sum(_heard(message) not in _NOT_THE_CALLERS for message in _turns(state))
+    return counted(state)["count"]
+
+
+def counted(state: CallState) -> Turns:
+    """The caller's turns so far, with that of this run; for the builder, which writes it down."""
+    before: Turns = state.get("turns") or {"count": 0, "last": ""}
+    own = [str(one.id) for one in _turns(state) if _heard(one) not in _NOT_THE_CALLERS]
+    fresh = own[own.index(before["last"]) + 1 :] if before["last"] in own else own
+    return Turns(count=before["count"] + len(fresh), last=fresh[-1] if fresh else before["last"])
 
 
 def last_question(state: CallState) -> str:

@@ -3,13 +3,20 @@
 JSON values and messages only. Class instances would be stored by import path and come back as
 something else after a rename (and langgraph-checkpoint-redis turns dates, decimals and enums into
 other types in silence), so the nodes rebuild their models at their own door.
+
+It is written whole after every turn, so it does not grow with the call: of the history it holds the tail that
+nodes read, and what they want to know of the rest as a number (:class:`Turns`). All that was said is kept by
+the transcript (:mod:`app.watching.archiving`), where the settings say so.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from langchain_core.messages import AnyMessage
-from langgraph.graph.message import add_messages
+from langgraph.graph.message import Messages, add_messages
 from typing_extensions import TypedDict  # pydantic asks for this one before 3.12, to describe the state
+
+KEPT_MESSAGES = 30
+"""Some ten turns. The nodes look back to the last question, and to what the skill named that spoke last."""
 
 Form = Literal["open", "yes_no", "choice", "number", "date"]
 
@@ -64,6 +71,14 @@ class Spoken(TypedDict):
     """Key and text of each line."""
 
 
+class Turns(TypedDict):
+    """How often the caller has had his turn; most of what he said then is no longer in the state."""
+
+    count: int
+    last: str
+    """Of them by its message's id; empty while there was none. What comes behind it is not counted yet."""
+
+
 class Handover(TypedDict):
     """What people need to know when the caller reaches them."""
 
@@ -81,6 +96,12 @@ class SpokenTo(TypedDict):
     louder: bool
 
 
+def latest(kept: Messages, more: Messages) -> list[AnyMessage]:
+    """The history with ``more`` behind it, or in the place of messages with the same id; its tail."""
+    history = cast("list[AnyMessage]", add_messages(kept, more))
+    return history[-KEPT_MESSAGES:]
+
+
 class TurnInput(TypedDict, total=False):
     """What enters the graph: the caller's turn as a human message.
 
@@ -92,13 +113,15 @@ class TurnInput(TypedDict, total=False):
     call_id: str
     caller_number: str
     """As the network shows it; empty when hidden. To ring him back, never a proof."""
-    messages: Annotated[list[AnyMessage], add_messages]
+    messages: Annotated[list[AnyMessage], latest]
+    """The last of them; all are in the transcript."""
 
 
 class CallState(TurnInput, total=False):
     """Everything a call needs to go on after its worker died."""
 
     greeted: bool
+    turns: Turns
 
     # who
     identity: dict[str, str | int] | None

@@ -74,8 +74,8 @@ _ABSOLUTE = re.compile(r"\b(?:tout|tous|toute|toutes|toujours|jamais|totalement|
 _COMMANDS = re.compile(
     r"(?:ignore[rsz]?|oublie[rsz]?)\b.{0,40}\b(?:instruction|consigne|regle|precede)"
     r"|nouvelles? (?:instructions?|consignes?)\b|tu es (?:maintenant|desormais)"
-    r"|(?<!\bje )(?<!\bj')(?<!\bje vous )(?:reponds?|dis|repete|ecris)[- ]"
-    r"(?:toujours|que|seulement|uniquement)"
+    r"|(?<!\bje )(?<!\bj')(?<!\bje vous )"
+    r"(?:reponds?|dis|repete|ecris)[- ](?:toujours|que|seulement|uniquement)"
     r"|(?:system|assistant|user)\s*:|system prompt|prompt systeme|ignore (?:all|previous|the)"
     r"|</?(?:passage|system|user|assistant)|\[inst\]|<\|"
 )

@@ -289,7 +289,7 @@ class Breaker:
 
 
 class Breakers:
-    """All breakers of a process, by provider name (``groq:whisper-large-v3-turbo``)."""
+    """All breakers of a process, by the provider's name, as its port has it (``name``)."""
 
     def __init__(
         self,

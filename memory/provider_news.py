@@ -1,7 +1,7 @@
 """What providers of speech and language did, for those who watch: switches, answers, tokens, costs.
 
 Told through one callback per process (:data:`Tell`), which counts and logs; nothing here is of a caller, and
-no call waits for it. Names are those of the ports' ``name``: ``groq:whisper-large-v3-turbo``.
+no call waits for it. Names are those of the ports' ``name``: who provides it, a colon, which of his models.
 """
 
 from collections.abc import Callable

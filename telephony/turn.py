@@ -60,6 +60,11 @@ LAST_BREATH_MS = 200
 """Silence behind the last word before the line is given up: a phone drops what waits in its jitter buffer
 (40 to 120 ms) when the call ends, and the caller would miss the end of "au revoir"."""
 
+TOLD_AGAIN_S = 2.0
+"""For a turn to end that was cancelled; then it is told again. On Python 3.11 ``asyncio.wait_for``, which
+drivers use, loses a cancellation that comes just as it is done, and the call would wait for that turn for
+ever. Longer than a store may take to write what a turn did: to be told again would cut that short."""
+
 HOLD_ON = "care.hold_on"
 """What the dialogue says to who asks for a moment."""
 
@@ -228,9 +233,9 @@ class Turn:
     async def cancel(self) -> None:
         """Stop at once and wait until nothing is left of it."""
         self.playback.stop()
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=TOLD_AGAIN_S)
         self.playback.stop()  # the voice may have begun another sentence while it was cancelled
         self.let_go()
 

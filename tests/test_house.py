@@ -21,6 +21,7 @@ PACKAGES: list[str] = PYPROJECT["tool"]["importlinter"]["root_packages"]
 CONTRACTS: list[str] = [contract["name"] for contract in PYPROJECT["tool"]["importlinter"]["contracts"]]
 
 DOWNWARDS = "The call flows downwards"
+APP_FLOORS = "The app has floors of its own"
 NODES_APART = "Nodes do not know each other"
 NODES_PLAIN = "Nodes are plain functions of the state"
 IDENTITY = "Only authenticate proves identity"
@@ -29,6 +30,7 @@ PURE = "Wire formats, sound and rules do no I/O and know no clock"
 VENDORS = "Vendors stay in their adapter"
 SOUND = "Sound knows nothing of the dialogue"
 WIRING = "Only wiring picks an adapter"
+REHEARSED = "Only rehearsals ring with a simulated Asterisk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ VIOLATIONS = [
     Violation(DOWNWARDS, "graph.dialogue", "import telephony.call"),
     Violation(DOWNWARDS, "knowledge.retriever", "import prompts"),
     Violation(DOWNWARDS, "telephony.call", "import app.settings"),
+    Violation(APP_FLOORS, "app.watching.metrics", "import app.settings"),
+    Violation(APP_FLOORS, "app.wiring.ears", "import app.pages.routes"),
     Violation(NODES_APART, "nodes.claims", "import nodes.contract"),
     Violation(NODES_PLAIN, "nodes.faq", "from langgraph.types import interrupt"),
     Violation(IDENTITY, "nodes.contract", "import tools.gate"),
@@ -60,6 +64,8 @@ VIOLATIONS = [
     Violation(VENDORS, "nodes.classify", "from groq import AsyncGroq"),
     Violation(SOUND, "audio.stt", "import prompts"),
     Violation(WIRING, "nodes.contract", "import tools.backoffice_demo"),
+    Violation(WIRING, "app.pages.routes", "from audio.providers import load"),
+    Violation(REHEARSED, "telephony.session", "import telephony.simulated.handset"),
 ]
 
 

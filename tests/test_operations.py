@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.crew_pages import merged
-from app.metrics import Metrics
+from app.serving.crew_pages import merged
+from app.watching.metrics import Metrics
 from tests.app.office import opened
 
 ROOT = Path(__file__).resolve().parent.parent

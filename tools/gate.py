@@ -16,6 +16,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ MIN_KEY_BYTES = 32
 
 MAJORITY_AGE = 18
 """Civil majority (article 414 of the Code civil): before it, the legal representative speaks to people."""
+
+SETTLES_S = 0.1
+LOOKS = 8
+"""How often a lock is looked at, :data:`SETTLES_S` apart, before it is believed: attempts of other calls are
+written down too until they are known to be right. A caller who is locked out waits 0.8 s to hear it."""
 
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
@@ -69,11 +75,13 @@ class Gate:
         key: bytes,
         lockout: Lockout | None = None,
         today: Callable[[], date] = date.today,
+        settles_s: float = SETTLES_S,
     ) -> None:
         """``key`` signs sealed identities: 32 bytes or more, the same on every server of the line.
 
         ``lockout`` counts failures over all calls; without one, those of this gate. ``today`` tells who is
-        of age. Raises ValueError when the key is shorter.
+        of age. ``settles_s`` is about how long an attempt of another call may be under way. Raises ValueError
+        when the key is shorter.
         """
         if len(key) < MIN_KEY_BYTES:
             raise ValueError(f"the identity key has {len(key)} bytes: give at least {MIN_KEY_BYTES}")
@@ -81,6 +89,7 @@ class Gate:
         self._key = key
         self._lockout = lockout or MemoryLockout()
         self._today = today
+        self._settles_s = settles_s
 
     async def prove(self, number: str, birth_date: date) -> Proof:
         """Compare what the caller gave: a customer, contract or claim number, and his birth date.
@@ -118,12 +127,20 @@ class Gate:
         return number if CUSTOMER_NUMBER.fullmatch(number) else await self._backoffice.holder(number)
 
     async def _count(self, subject: str, right: bool) -> Refused | Locked | None:
-        """None when ``right`` and not locked; the attempt is counted before that is told."""
+        """None when ``right`` and not locked; the attempt is counted before that is told.
+
+        What looks like a lock may be other calls that are just being found right. So it is looked at again,
+        whether this attempt is right or not: the wait tells nothing.
+        """
         opaque = self.lockout_subject(subject)
         try:
-            attempts = await self._lockout.attempt(opaque)
-            if attempts > MAX_FAILURES_A_DAY:  # not counted further, or nobody would ever get out of it
-                await self._lockout.take_back(opaque)
+            for _ in range(LOOKS):
+                attempts = await self._lockout.attempt(opaque)
+                if attempts <= MAX_FAILURES_A_DAY:
+                    break
+                await self._lockout.take_back(opaque)  # or nobody would ever get out of the lock
+                await asyncio.sleep(self._settles_s * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
+            else:
                 return Locked()
             if right:
                 await self._lockout.take_back(opaque)

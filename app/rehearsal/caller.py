@@ -18,7 +18,7 @@ from app.rehearsal.script import Cue, Script
 from app.rehearsal.telephone import over_the_telephone
 from audio.pcm import BYTES_PER_MS
 from audio.tts import TextToSpeech
-from telephony.simulated_caller import CallEnded, NotHeard, Said
+from telephony.simulated.handset import CallEnded, NotHeard, Said
 
 SHORT_PAUSE_MS = (250, 340)
 LONG_PAUSE_MS = (400, 500)
@@ -59,7 +59,7 @@ class _Ending(Protocol):
 
 
 class Telephone(_Ending, Protocol):
-    """A call in the caller's hand: simulated (``telephony.simulated_asterisk``) or on a real line."""
+    """A call in the caller's hand: simulated (``telephony.simulated.asterisk``) or on a real line."""
 
     @property
     def phone(self) -> _Ending:

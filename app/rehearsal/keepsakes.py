@@ -22,7 +22,7 @@ from typing import TypedDict
 import numpy as np
 
 from app.rehearsal.verdict import Recording, Scene, Verdict
-from app.transcript import CallRecord, Transcript, record
+from app.watching.transcript import CallRecord, Transcript, record
 from audio.pcm import SAMPLE_RATE_HZ
 
 

@@ -21,15 +21,15 @@ from app.rehearsal.screen import Screen, page_for
 from app.rehearsal.script import Script, read_script
 from app.rehearsal.telephone import LineNoise
 from app.rehearsal.verdict import Recording, judge
-from app.service import Running, running
+from app.serving.service import Running, running
 from app.settings import Settings
-from app.transcript import Transcript
+from app.watching.transcript import Transcript
 from app.wiring import REHEARSAL_VOICE, known_lines
 from audio.pcm import FRAME_MS
 from audio.providers import load
 from audio.tts import TextToSpeech
 from telephony.call import CallId
-from telephony.simulated_asterisk import SimulatedAsterisk, SimulatedCall
+from telephony.simulated.asterisk import SimulatedAsterisk, SimulatedCall
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +56,7 @@ async def rehearse(
     """Play the call, show it, keep it in a new folder under ``folder``; whether all happened as expected.
 
     ``tick_ms`` under 20 plays faster than life. Without ``console``, standard output is written to. Raises
-    what :func:`app.service.running` raises, OSError when nothing can be saved, and
+    what :func:`app.serving.service.running` raises, OSError when nothing can be saved, and
     :class:`app.rehearsal.script.ScriptInvalid`.
     """
     script = script or read_script()

@@ -18,27 +18,10 @@ from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue
 from app.rehearsal.typeset import wrapped
 from app.rehearsal.verdict import Recording, Scene, Verdict, Wait, voice_stops_ms, wait_for_answer
-from app.transcript import Transcript
+from app.watching.transcript import Transcript
 from graph.heard import CallBegins, Words
+from telephony import journal
 from telephony.call import CallId
-from telephony.journal import (
-    CallCameBack,
-    CallEnded,
-    CallerIdentified,
-    CallEvent,
-    CallPassedOn,
-    CallStarted,
-    LimitReached,
-    NodePassed,
-    RecordingRefused,
-    SpeculationDropped,
-    StageFailed,
-    TalkedThrough,
-    TurnHeard,
-    TurnInterrupted,
-    TurnSaid,
-    TurnTimed,
-)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,45 +135,45 @@ class Screen:
             stages = " · ".join(f"{name} {value:.0f}" for name, value in _stages(wait))
             self._aside(f"waited {wait.heard_ms:.0f} ms: {stages}")
 
-    def note(self, call_id: CallId, event: CallEvent) -> None:
+    def note(self, call_id: CallId, event: journal.CallEvent) -> None:
         """See :class:`telephony.journal.Journal`."""
         if call_id != self._transcript.call_id:
             return
         match event:
-            case TurnHeard(Words(text, confidence)):
+            case journal.TurnHeard(Words(text, confidence)):
                 known = "word for word" if text == self._line_said else f"« {text} »" if text else "nothing"
                 self._aside(f"understood {known} (confidence {confidence:.2f})")
-            case TurnHeard(CallBegins()):
+            case journal.TurnHeard(CallBegins()):
                 pass
-            case TurnHeard(heard):
+            case journal.TurnHeard(heard):
                 self._aside(type(heard).__name__.lower())
-            case NodePassed(node, took_ms):
+            case journal.NodePassed(node, took_ms):
                 self._aside(f"{node} {took_ms:.1f} ms")
-            case TurnSaid(_, text):
+            case journal.TurnSaid(_, text):
                 self._agent_says(text)
-            case TurnInterrupted(heard):
+            case journal.TurnInterrupted(heard):
                 self._wrapped(
                     [(" " * _ASIDE, "")],
                     f"✂ the voice stops; heard of it: « {heard} »",
                     CUT,
                     indent=_ASIDE + 2,
                 )
-            case RecordingRefused():
+            case journal.RecordingRefused():
                 self._aside("the caller refuses to be recorded: nothing of this call is kept")
-            case TalkedThrough(why):
+            case journal.TalkedThrough(why):
                 self._aside(f"only {why}: the voice goes on")
-            case LimitReached(which):
+            case journal.LimitReached(which):
                 self._aside(f"over the limit {which}: to people")
-            case StageFailed(component, error):
+            case journal.StageFailed(component, error):
                 self._page.line((" " * _ASIDE, ""), (f"{component} failed: {error}", BAD))
             case (
-                CallStarted()
-                | CallPassedOn()
-                | CallCameBack()
-                | CallerIdentified()
-                | TurnTimed()
-                | SpeculationDropped()
-                | CallEnded()
+                journal.CallStarted()
+                | journal.CallPassedOn()
+                | journal.CallCameBack()
+                | journal.CallerIdentified()
+                | journal.TurnTimed()
+                | journal.SpeculationDropped()
+                | journal.CallEnded()
             ):
                 pass
 

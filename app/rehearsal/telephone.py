@@ -30,7 +30,7 @@ def over_the_telephone(pcm: bytes) -> bytes:
 class LineNoise:
     """The room and the line behind a caller: noise in the telephone band, steady, 20 ms a call.
 
-    A :data:`telephony.simulated_caller.Background`.
+    A :data:`telephony.simulated.handset.Background`.
     """
 
     def __init__(self, level_dbfs: float = -50.0, seed: int = 1962) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue, Script
-from app.transcript import Transcript, Turn
+from app.watching.transcript import Transcript, Turn
 from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 from telephony.call import Outcome
-from telephony.simulated_caller import Heard, is_loud
+from telephony.simulated.handset import Heard, is_loud
 
 STOPS_WITHIN_MS = 1000
 """From the caller's first sound to the agent's last, when he interrupts. Trade figures are 200 to 300 ms; a

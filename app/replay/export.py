@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.replay.player import Played, Player
 from app.replay.pseudonyms import PHONES, Cast, Pseudonyms
 from app.replay.script import Script
-from app.transcript import FORMAT, CallRecord, TurnRecord
+from app.watching.transcript import FORMAT, CallRecord, TurnRecord
 from knowledge.masking import mask
 from memory.archive import About
 from tools import spoken

@@ -6,47 +6,41 @@ a language model answers, the insurer's customers and opening hours. The state a
 kept in memory.
 
 One thing holds whether a transcript asks for it or not: nothing of a customer's file is said before his
-identity is proven, and never anything of somebody else's (see :class:`Secrets`).
+identity is proven, and never anything of somebody else's (see :mod:`app.replay.secrecy`).
 """
 
-import json
-import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
-from pydantic import ValidationError
 
 from app.replay.script import (
     CallBackKept,
     FoundPassage,
     Handover,
     LinePattern,
-    ModelAnswer,
     Next,
     Script,
     Turn,
     in_paris,
     spaced,
 )
+from app.replay.secrecy import Secrets
+from app.replay.stand_ins import AwayBackoffice, PlayedModel, StoppedClock
 from app.wiring import Faculties, Surroundings, services_of
 from graph.builder import build_graph
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, NotReached, Quiet, Resumed, Words
 from graph.reply import HangUp, Listen, NodeRan, Reply, Say, Transfer
-from knowledge.llm import Asked, Form, LanguageModel, LlmFailed
+from knowledge.llm import LanguageModel
 from knowledge.retriever import ListRetriever, Passage
 from memory.lockout import MemoryLockout
-from tools import written
-from tools.backoffice import Backoffice, BackofficeUnavailable
+from tools.backoffice import Backoffice
 from tools.backoffice_demo import DemoBackoffice, DemoData, read_demo_data
 from tools.call_backs import CallBack, MemoryCallBacks
-from tools.identity import Identity
-from tools.models import Beneficiaries, Claim, Contract, Customer, ThirdItem
 
 KEY = b"replayed calls are signed by this"
 """Proofs of identity in replays are good for nothing else."""
@@ -93,148 +87,6 @@ class Played:
     def passed(self) -> bool:
         """Whether everything held."""
         return not self.differences
-
-
-@dataclass(slots=True)
-class _Clock:
-    now: datetime
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class PlayedModel:
-    """A language model that answers as the transcript says; see :class:`knowledge.llm.LanguageModel`."""
-
-    name = "replayed"
-
-    def __init__(self, answers: Sequence[ModelAnswer]) -> None:
-        self._left = [(answer, answer.times) for answer in answers]
-        self.asked: list[Asked] = []
-
-    @property
-    def unused(self) -> list[ModelAnswer]:
-        """Answers that nobody asked for."""
-        return [answer for answer, left in self._left if left == answer.times]
-
-    async def fill(self, asked: Asked, form: type[Form], budget_ms: int) -> Form:
-        """See :class:`knowledge.llm.LanguageModel`."""
-        answer = self._next(asked, lambda one: one.writes is None)
-        raw = answer.fills_raw if answer.fills_raw is not None else json.dumps(answer.fills)
-        if answer.fails is not None:
-            raise _failed(answer)
-        try:
-            return form.model_validate_json(raw, strict=True, extra="forbid")
-        except ValidationError:
-            raise LlmFailed("replayed gave nothing usable: its form is not valid") from None
-
-    async def write(self, asked: Asked, budget_ms: int) -> AsyncIterator[str]:
-        """See :class:`knowledge.llm.LanguageModel`; word by word."""
-        answer = self._next(asked, lambda one: one.fills is None and one.fills_raw is None)
-        for at, word in enumerate((answer.writes or "").split(" ") if answer.writes else ()):
-            yield f" {word}" if at else word
-        if answer.fails is not None:
-            raise _failed(answer)
-
-    def _next(self, asked: Asked, can: Callable[[ModelAnswer], bool]) -> ModelAnswer:
-        self.asked.append(asked)
-        for at, (answer, left) in enumerate(self._left):
-            if (
-                left
-                and can(answer)
-                and re.search(answer.when, f"{asked.system}\n{asked.user}", re.IGNORECASE)
-            ):
-                self._left[at] = (answer, left - 1)
-                return answer
-        raise LlmFailed("replayed did not answer: the transcript has no answer to this")
-
-
-def _failed(answer: ModelAnswer) -> LlmFailed:
-    return LlmFailed(f"replayed did not answer: {answer.fails}")
-
-
-class AwayBackoffice:
-    """The insurer's systems, all down; see :class:`tools.backoffice.Backoffice`."""
-
-    async def identify(self, number: str, birth_date: date) -> Customer | None:
-        """Fails."""
-        raise _AWAY
-
-    async def holder(self, number: str) -> str | None:
-        """Fails."""
-        raise _AWAY
-
-    async def confirms(self, identity: Identity, item: ThirdItem) -> bool:
-        """Fails."""
-        raise _AWAY
-
-    async def customer(self, identity: Identity) -> Customer:
-        """Fails."""
-        raise _AWAY
-
-    async def contracts(self, identity: Identity) -> tuple[Contract, ...]:
-        """Fails."""
-        raise _AWAY
-
-    async def beneficiaries(self, identity: Identity) -> tuple[Beneficiaries, ...]:
-        """Fails."""
-        raise _AWAY
-
-    async def claims(self, identity: Identity) -> tuple[Claim, ...]:
-        """Fails."""
-        raise _AWAY
-
-    async def claim(self, identity: Identity, number: str) -> Claim | None:
-        """Fails."""
-        raise _AWAY
-
-
-_AWAY = BackofficeUnavailable("the transcript says that the back office is away")
-
-
-class Secrets:
-    """What of each customer's file a caller may only hear when he has proven to be that customer."""
-
-    def __init__(self, data: DemoData) -> None:
-        self._of: dict[str, set[str]] = {customer.number: {customer.last_name} for customer in data.customers}
-        for contract in data.contracts:
-            amounts = (contract.value_cents, contract.monthly_payment_cents, contract.last_payment_cents)
-            self._of[contract.customer_number] |= {written.euros(cents) for cents in amounts if cents}
-            self._of[contract.customer_number] |= {contract.number, written.day(contract.opened_on)}
-        for claim in data.claims:
-            self._of[claim.customer_number] |= {claim.number}
-            if claim.paid_cents:
-                self._of[claim.customer_number].add(written.euros(claim.paid_cents))
-            if claim.visit_on:
-                self._of[claim.customer_number].add(written.day(claim.visit_on))
-        for clause in data.beneficiaries:
-            self._of[clause.customer_number].add(clause.clause)
-        for customer in data.customers:
-            self._of[customer.number].add(written.day(customer.birth_date))
-        for items in data.third_items:
-            self._of[items.customer_number] |= {items.postcode, items.phone_last_four, items.iban_last_four}
-
-    def told(self, text: str, identified: str, caller_said: str) -> str:
-        """What ``text`` tells that the customer ``identified`` (empty: nobody) may not hear, or "".
-
-        What is another's and his own as well is his; what the caller has said himself is no secret to him.
-        """
-        own = self._of.get(identified, set())
-        for known in own:  # a clause of his may hold another's: « vos héritiers »
-            text = text.replace(known, "")
-        given = _joined(caller_said)
-        for secret in {
-            one for number, secrets in self._of.items() if number != identified for one in secrets
-        }:
-            whole = re.search(rf"(?<![\w,.]){re.escape(spaced(secret))}(?!\w)", spaced(text))
-            if whole and _joined(secret) not in given:
-                return secret
-        return ""
-
-
-def _joined(text: str) -> str:
-    """Letters and digits only."""
-    return re.sub(r"\W", "", text).casefold()
 
 
 class Player:
@@ -284,7 +136,7 @@ class _Performance:
         self.turns: list[Happened] = []
         self.differences: list[Difference] = []
         self._script = script
-        self._clock = _Clock(script.begins_at)
+        self._clock = StoppedClock(script.begins_at)
         self._model = None if script.model == "none" or model else PlayedModel(script.model)
         self._secrets = Secrets(data)
         self._call_backs = MemoryCallBacks()

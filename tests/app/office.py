@@ -8,8 +8,8 @@ from pathlib import Path
 from langgraph.checkpoint.memory import InMemorySaver
 
 from app import settings as configuration
-from app.calls import CallBook
-from app.monitor import Monitor
+from app.watching.calls import CallBook
+from app.watching.monitor import Monitor
 from app.wiring import Agent
 from audio.endpointing import Expecting, Utterance
 from audio.stt import Transcript

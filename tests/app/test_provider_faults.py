@@ -18,9 +18,9 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from app import settings as configuration
-from app.metrics import Metrics
-from app.readiness import configuration_faults
+from app.pages.readiness import configuration_faults
 from app.settings import Settings
+from app.watching.metrics import Metrics
 from app.wiring import Agent, open_agent
 from audio.pcm import FRAME_BYTES
 from graph.heard import Words
@@ -30,8 +30,8 @@ from memory.breaker import Fault as BreakerFault
 from memory.provider_news import Exhausted, ProviderNews, Stage, Switched
 from telephony.call import TECHNICAL, Transferred
 from telephony.journal import CallEnded, MemoryJournal, StageFailed, TurnHeard, TurnTimed
-from telephony.simulated_asterisk import EndedBy, SimulatedAsterisk, SimulatedCall
-from tests.app.test_wiring import changed
+from telephony.simulated.asterisk import EndedBy, SimulatedAsterisk, SimulatedCall
+from tests.app.wiring.settings_of_a_test import changed
 from tests.audio.providers import tiny_whisper
 from tests.audio.test_nobody_speaks import INVENTIONS, hold_music, line_noise
 from tests.audio.wear import Sound, pcm_of

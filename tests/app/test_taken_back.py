@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
-from app.events import AnnouncedCallBacks
+from app.watching.events import AnnouncedCallBacks
 from graph.builder import Services, build_graph
 from graph.dialogue import Dialogue
 from graph.heard import Heard, Keys, Quiet, Words

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from app.calls import CallBook
 from app.text_calls import ABANDONED_AFTER_S, PREFIX, TextCallEnded, TextCalls, TextTurn, UnknownTextCall
+from app.watching.calls import CallBook
 from graph.builder import build_graph
 from graph.checkpoints import open_checkpoints
 from graph.dialogue import Dialogue

@@ -15,9 +15,9 @@ from types import MappingProxyType
 from pydantic import SecretStr
 
 from app import settings as configuration
-from app.service import Running, running
+from app.serving.service import Running, running
 from app.settings import Settings
-from app.transcript import Transcript
+from app.watching.transcript import Transcript
 from app.wiring import this_moment
 from telephony.call import CallId
 from telephony.journal import CallEvent

@@ -20,6 +20,10 @@ _STEP = re.compile(r"(?:exten => (?P<exten>[^,]+),1|\s*same => n(?:\((?P<label>\
 _MOST_STEPS = 200
 
 
+class NotUnderstood(Exception):
+    """The dialplan holds something this reader does not know, and the message names: teach it here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One priority."""
@@ -78,7 +82,7 @@ class Dialplan:
                     passed = [self._filled(called[2], local)] if called[2] else []
                     local["GOSUB_RETVAL"] = self.gosub(called[1], *passed)
                 case other:
-                    raise NotImplementedError(other)
+                    raise NotUnderstood(f"application {other}")
         raise RecursionError(context)
 
     def _filled(self, text: str, local: Mapping[str, str]) -> str:
@@ -166,4 +170,4 @@ def _worked_out(node: ast.expr) -> int:
         case ast.BoolOp(ast.Or(), values):
             return int(any(_worked_out(value) for value in values))
         case _:
-            raise NotImplementedError(ast.dump(node))
+            raise NotUnderstood(f"expression {ast.dump(node)}")

@@ -2,7 +2,7 @@
 
 A call sends one RTP packet every 20 ms, speech or silence, as a telephone does, and keeps every packet it
 hears with the time at which the kernel took it in (``SO_TIMESTAMPNS``): a busy test process does not make
-the agent look late. It offers what :class:`telephony.simulated_caller.Handset` offers, so that the scripted
+the agent look late. It offers what :class:`telephony.simulated.handset.Handset` offers, so that the scripted
 caller of the rehearsal plays his part on a real line as well::
 
     async with Phone.at(TRUNK) as phone:
@@ -30,7 +30,16 @@ from itertools import pairwise
 from typing import cast
 
 from audio.pcm import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SILENCE_FRAME, frames
-from telephony.simulated_caller import WITHIN_MS, Background, CallEnded, Heard, NotHeard, Said, is_loud, mixed
+from telephony.simulated.handset import (
+    WITHIN_MS,
+    Background,
+    CallEnded,
+    Heard,
+    NotHeard,
+    Said,
+    is_loud,
+    mixed,
+)
 from tests.asterisk import rtp, sip
 from tests.asterisk.g711 import A_LAW, CODECS, Codec
 from tests.asterisk.sip import Address, Message
@@ -221,7 +230,7 @@ class Call:
 
     @property
     def phone(self) -> "Call":
-        """The sound of the call, which :class:`telephony.simulated_asterisk.SimulatedCall` keeps apart."""
+        """The sound of the call, which :class:`telephony.simulated.asterisk.SimulatedCall` keeps apart."""
         return self
 
     @property

@@ -9,7 +9,7 @@ from app.rehearsal.telephone import LineNoise
 from audio.pcm import FRAME_BYTES, FRAME_MS
 from audio.tts import TextToSpeech
 from graph.heard import Keys
-from telephony.simulated_caller import is_loud
+from telephony.simulated.handset import is_loud
 from tests.app.office import MADAME_MOREAU
 from tests.asterisk.agent import Agent
 from tests.asterisk.conftest import Measure

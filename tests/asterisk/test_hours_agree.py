@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from tests.asterisk.dialplan import Dialplan
+from tests.asterisk.dialplan import Dialplan, NotUnderstood
 from tests.asterisk.test_render import DIRECTORIES, rendered
 from tools.opening_hours import PARIS, OpeningHours, public_holidays
 
@@ -101,5 +101,5 @@ def test_the_defaults_of_both_are_the_same(tmp_path: Path, directories: Path) ->
 def test_what_the_reader_does_not_know_is_an_error_and_no_agreement(tmp_path: Path) -> None:
     file = tmp_path / "extensions.conf"
     file.write_text("[opening-hours]\nexten => s,1,Playback(x)\n same => n,Return(1)\n", encoding="utf-8")
-    with pytest.raises(NotImplementedError, match="Playback"):
+    with pytest.raises(NotUnderstood, match="Playback"):
         Dialplan.read(file).gosub("opening-hours")

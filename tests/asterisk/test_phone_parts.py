@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio.pcm import BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_FRAME
-from telephony.simulated_caller import is_loud
+from telephony.simulated.handset import is_loud
 from tests.asterisk import rtp, sip
 from tests.asterisk.g711 import A_LAW, CODECS, MU_LAW, Codec
 from tests.asterisk.make_sounds import SOUNDS, sentences

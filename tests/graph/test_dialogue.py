@@ -14,6 +14,8 @@ from graph.checkpoints import CheckpointsUnavailable, open_checkpoints
 from graph.dialogue import Dialogue
 from graph.heard import CallBegins, Heard, Keys, Words
 from graph.reply import HangUp, Listen, Say, Transfer
+from graph.skill import turns_taken
+from graph.state import KEPT_MESSAGES
 from tests.graph.conversation import CLOSED, KEY, Conversation, services
 from tools.backoffice import BackofficeUnavailable
 from tools.backoffice_demo import DemoBackoffice
@@ -444,6 +446,37 @@ async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         call = Conversation(Dialogue(build_graph(services()), saver))
         turn = await call.keys("01041962")
         assert "contract.value" in turn.said
+
+
+async def test_the_state_of_a_long_call_stays_as_small_as_that_of_a_short_one() -> None:
+    saver = InMemorySaver()
+    call = Conversation(Dialogue(build_graph(services()), saver))
+    await call.identified()
+    sizes, turns = [], []
+    for turn in range(1, 61):
+        await call.says("quels sont vos horaires")
+        if turn in (20, 60):
+            kept = await saver.aget_tuple({"configurable": {"thread_id": call.call_id}})
+            assert kept is not None
+            sizes.append(len(saver.serde.dumps_typed(kept.checkpoint)[1]))
+            state = await call.dialogue.state(call.call_id)
+            turns.append(turns_taken(state))
+            assert len(state["messages"]) == KEPT_MESSAGES
+    short, long = sizes
+    assert long == pytest.approx(short, rel=0.02)
+    assert turns[1] - turns[0] == 40, "how long the call has been is known all the same"
+
+
+async def test_what_a_caller_cut_short_is_shortened_in_a_long_call_too() -> None:
+    call = await Conversation(Dialogue(build_graph(services()), InMemorySaver())).identified()
+    for _ in range(20):
+        turn = await call.says("quels sont vos horaires")
+    last = (await call.dialogue.state(call.call_id))["messages"][-1]
+    await call.dialogue.cut(call.call_id, {str(last.id): "Avez-vous…"})
+    messages = (await call.dialogue.state(call.call_id))["messages"]
+    assert turn.said
+    assert len(messages) == KEPT_MESSAGES
+    assert messages[-1].text == "Avez-vous…"
 
 
 async def test_the_state_is_json_and_messages() -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graph.builder import build_graph
@@ -230,11 +230,53 @@ async def test_a_turn_in_place_of_another_that_is_taken_back_leaves_the_other() 
     assert (await call.dialogue.state(call.call_id)).get("misses") == 1
 
 
+class SlipperyStore(InMemorySaver):
+    """Loses a cancellation that comes while it answers.
+
+    As redis-py 8 does on Python 3.11, whose ``asyncio.wait_for`` swallows one that comes as it is done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        self.asked.set()
+        with suppress(asyncio.CancelledError):
+            await self.answers.wait()
+        return await super().aget_tuple(config)
+
+
+async def test_who_goes_on_while_the_store_is_asked_is_not_waited_for_for_ever() -> None:
+    store = SlipperyStore()
+    dialogue = Dialogue(build_graph(services()), store)
+    call = Conversation(dialogue)
+    await call.begins()
+    before = await dialogue.state(call.call_id)
+    store.asked.clear()
+    store.answers.clear()
+    never = asyncio.Event()
+    turn = asyncio.create_task(_prepared(dialogue, call.call_id, Words("vos horaires"), never))
+    await store.asked.wait()
+    turn.cancel()
+    _, hanging = await asyncio.wait({turn}, timeout=5)
+    store.answers.set()
+    turn.cancel()
+    await asyncio.wait({turn})
+    assert not hanging
+    assert turn.cancelled()
+    assert await dialogue.state(call.call_id) == before
+    assert (await call.says("quels sont vos horaires")).said == ["faq.answer", "common.anything_else"]
+
+
 def _told(state: dict[str, Any]) -> dict[str, Any]:
     """The state without the names of call and messages, and without the seal that is made of them."""
     told = {name: value for name, value in state.items() if name not in {"call_id", "spoken", "identity"}}
     return told | {
         "messages": [(one.type, one.text, one.additional_kwargs) for one in state["messages"]],
         "spoken": state["spoken"]["lines"],
+        "turns": state["turns"]["count"],
         "identified": bool(state.get("identity")),
     }

@@ -69,9 +69,11 @@ class Store(InMemorySaver):
         await super().adelete_thread(thread_id)
 
 
-def kept(store: Store, changes: list[bool] | None = None) -> Safekeeping:
+def kept(store: Store, changes: list[bool] | None = None, patience_s: float = 0.01) -> Safekeeping:
     told = changes if changes is not None else []
-    return Safekeeping(store, (ConnectionError,), asked_again_s=0.001, on_change=told.append)
+    return Safekeeping(
+        store, (ConnectionError,), asked_again_s=0.001, on_change=told.append, patience_s=patience_s
+    )
 
 
 def conversation(saver: Safekeeping | Store, call_id: str = "") -> Conversation:
@@ -131,6 +133,30 @@ async def test_a_call_that_is_known_nowhere_is_never_begun_anew_in_silence() -> 
     store.away = False
     await back(saver)
     assert "contract.value" in (await call.says("combien j'ai sur mon assurance vie")).said
+
+
+async def test_a_call_from_another_worker_is_waited_for_when_the_store_is_away_only_for_a_moment() -> None:
+    store = Store()
+    await conversation(store, "call").identified()
+    store.away = True
+    saver = kept(store, patience_s=3600)
+    taken_over = asyncio.create_task(conversation(saver, "call").resumes())
+    while saver.present:  # noqa: ASYNC110 - until the first attempt has failed
+        await asyncio.sleep(0)
+    store.away = False
+    turn = await asyncio.wait_for(taken_over, 5)
+    assert "common.cut_off" in turn.said
+
+
+async def test_a_store_that_is_away_again_after_the_wait_has_lost_the_call() -> None:
+    class Flickers(Store):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            self.away = config["configurable"]["thread_id"] == "call"
+            return await super().aget_tuple(config)
+
+    saver = kept(Flickers(), patience_s=3600)
+    with pytest.raises(StateAway):
+        await asyncio.wait_for(conversation(saver, "call").resumes(), 5)
 
 
 async def test_a_turn_cancelled_while_it_is_written_is_written_all_the_same() -> None:

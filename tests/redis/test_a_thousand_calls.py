@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from app import settings as configuration
-from app.service import Running, running
+from app.serving.service import Running, running
 from app.settings import Settings
-from telephony.simulated_asterisk import SimulatedAsterisk
+from telephony.simulated.asterisk import SimulatedAsterisk
 from tests.redis.server import RedisServer
 from tests.telephony.waiting import until
 

@@ -61,9 +61,11 @@ async def test_without_redis_each_worker_learns_for_himself_and_hears_again_when
         assert breakers.of(GROQ).attempt() is None
         server.start()
         async with connect(server.url, timeout_s=5) as again:
-            await listening(again, 1)
-            await again.publish(CHANNEL, written(Closed(GROQ), "another"))
-            await until(lambda: breakers.of(GROQ).state is BreakerState.CLOSED)
+            async with asyncio.timeout(60):
+                while breakers.of(GROQ).state is not BreakerState.CLOSED:
+                    # News are not kept: who is just coming back may miss one.
+                    await again.publish(CHANNEL, written(Closed(GROQ), "another"))
+                    await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize(

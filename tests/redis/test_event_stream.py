@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app import settings as configuration
-from app.events import follow, send_to_webhook
+from app.commands.events import follow, send_to_webhook
 from app.settings import Settings, SettingsInvalid
 from memory import webhook
 from memory.event_stream import FIELD, STREAM, EventReader, EventStream, forget, writing

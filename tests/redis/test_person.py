@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 
 from app import settings as configuration
-from app.archiving import ArchiveJournal
-from app.events import AnnouncedCallBacks, EventJournal
+from app.commands.rights import NotDone
+from app.commands.rights import erase as erase_command
+from app.commands.rights import export as export_command
 from app.person import Person, erase, export, find
-from app.person_desk import NotDone
-from app.person_desk import erase as erase_command
-from app.person_desk import export as export_command
 from app.settings import Settings, SettingsInvalid
+from app.watching.archiving import ArchiveJournal
+from app.watching.events import AnnouncedCallBacks, EventJournal
 from app.wiring import open_stores
 from graph.builder import build_graph
 from graph.dialogue import Dialogue

@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from redis.asyncio import Redis
 
-from app.archiving import ArchiveJournal
-from app.events import EventJournal
-from app.logs import EventFormatter, LogJournal
-from app.tracing import CallTraces
+from app.watching.archiving import ArchiveJournal
+from app.watching.events import EventJournal
+from app.watching.logs import EventFormatter, LogJournal
+from app.watching.tracing import CallTraces
 from graph.checkpoints import RedisForm
 from memory.archive import FileArchive
 from memory.dropped_calls import RedisDroppedCalls

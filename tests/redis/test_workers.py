@@ -11,13 +11,32 @@ from typing import Any
 import httpx
 import pytest
 
+from app.rehearsal.caller import line
+from app.wiring import REHEARSAL_VOICE
+from audio.providers import load
+from memory.redis_connection import READER_TIMEOUT_S
+from telephony.simulated.asterisk import EndedBy, SimulatedAsterisk
+from tests.redis.phone_callers import (
+    LINES,
+    VALUE,
+    Caller,
+    Calls,
+    Person,
+    customer_of,
+    customers_file,
+    lines_of,
+    open_question,
+    said_by_caller,
+)
+from tests.redis.savers import redis
 from tests.redis.server import RedisServer
-from tests.redis.workers import KEY, Workers, serving
+from tests.redis.workers import KEY, LONGEST_S, Workers, serving
 
 pytestmark = pytest.mark.timeout(300)  # a conversation in real time, on a machine that may be busy
 
 TEXT_CALLS = 200
 AT_ONCE = 20
+AUDIO_CALLS = 20
 
 NUMBER, BIRTH_DATE = "10078821", "01041962"
 WISH = "Oui bonjour, je voudrais savoir… combien j'ai sur mon assurance vie."
@@ -119,6 +138,77 @@ async def test_two_hundred_calls_over_two_workers_outlive_the_death_of_one(worke
             assert keys["contract.value"] == 1
         while len(await workers.urls(http)) < 2:  # noqa: ASYNC110 - a process that starts
             await asyncio.sleep(0.1)
+
+
+# by telephone
+
+
+async def test_twenty_callers_on_the_phone_go_on_with_another_worker_where_they_were_when_theirs_is_killed(
+    full_redis: RedisServer, tmp_path: Path
+) -> None:
+    people = [Person.of(at) for at in range(AUDIO_CALLS)]
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\n".join(LINES), encoding="utf-8")
+    also = {
+        "INSURANCE_DEMO_CUSTOMERS_FILE": str(customers_file(people, tmp_path / "customers.json")),
+        "SPEECH_LINES_FILE": str(lines),
+    }
+    voice = load("espeak")(REHEARSAL_VOICE)
+    sounds = {said: await line(said, voice) for said in LINES}
+    killed, came_on, door = asyncio.Event(), asyncio.Condition(), asyncio.Lock()
+    with serving(2, full_redis.url, tmp_path, also) as workers:
+        asterisk = SimulatedAsterisk(workers.agi_address)
+        async with redis(full_redis.url, "library", timeout_s=READER_TIMEOUT_S)() as saver:
+            callers = [Caller(person, Calls(saver), sounds, killed, came_on) for person in people]
+
+            def in_the_middle() -> bool:
+                """All talk, and on either worker some are verified."""
+                verified = Counter(caller.workers[0] for caller in callers if caller.customer)
+                return all(caller.workers for caller in callers) and sorted(verified.values())[-2:][:1] > [1]
+
+            async def kill() -> None:
+                async with came_on:
+                    await came_on.wait_for(in_the_middle)
+                workers.kill_one()
+                killed.set()
+
+            async with asyncio.timeout(LONGEST_S), asyncio.TaskGroup() as group:
+                ringing = [group.create_task(caller.ring(asterisk, door)) for caller in callers]
+                group.create_task(kill())
+            states = [await caller.calls.state(caller.call_id) for caller in callers]
+    endings = [task.result() for task in ringing]
+    assert len({caller.call_id for caller in callers}) == AUDIO_CALLS
+    assert Counter(ending.by for ending in endings) == {EndedBy.AGENT: AUDIO_CALLS}, "no call was lost"
+
+    [killed_at] = {caller.workers[0] for caller in callers if len(caller.workers) == 2}
+    for caller in callers:
+        assert len(caller.workers) == (2 if caller.workers[0] == killed_at else 1)
+        assert killed_at not in caller.workers[1:], "on the other worker"
+
+    for caller in callers:
+        if len(caller.workers) == 2:
+            before, after = caller.at_the_cut, caller.taken_up
+            assert before is not None
+            assert after is not None
+            assert customer_of(after) == customer_of(before)
+            assert open_question(after) == open_question(before), "the same point of the dialogue"
+            assert lines_of(after)[: len(lines_of(before))] == lines_of(before)
+            assert "common.cut_off" in lines_of(after)[len(lines_of(before)) :]
+    assert any(caller.at_the_cut and customer_of(caller.at_the_cut) for caller in callers)
+
+    for caller, state in zip(callers, states, strict=True):
+        person = caller.person
+        assert state["caller_number"] == person.phone
+        assert customer_of(state) == person.customer
+        assert [said for said in said_by_caller(state) if said.isdigit()] == [
+            person.customer,
+            person.birth_date,
+        ], "nothing that was given is asked for again"
+        keys = Counter(lines_of(state))
+        assert [keys[question] for question in (*QUESTIONS, VALUE)] == [1, 1, 1]
+        [told] = [str(one.text) for one in state["messages"] if one.additional_kwargs.get("key") == VALUE]
+        assert person.value in told, "his own figure"
+        assert state["ended"] == "goodbye"
 
 
 # the supervisor

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -25,6 +26,8 @@ class Workers:
 
     process: "subprocess.Popen[str]"
     shown: str
+    log: Path
+    """What all of them wrote to standard error."""
 
     @property
     def url(self) -> str:
@@ -59,7 +62,38 @@ def serving(
     count: int, redis_url: str, folder: Path, also: Mapping[str, str] | None = None
 ) -> Iterator[Workers]:
     """``count`` workers on ``redis_url``; killed with everything after :data:`LONGEST_S`."""
-    process = subprocess.Popen(
+    log = folder / "workers.log"
+    with log.open("wb") as errors:
+        process = _started(count, redis_url, folder, also or {}, errors)
+    bound = threading.Timer(LONGEST_S, process.kill)  # its workers drain when it is gone
+    bound.start()
+    try:
+        assert process.stdout is not None
+        shown = ""
+        while "/health" not in shown:
+            line = process.stdout.readline()
+            assert line, f"it ended early, after:\n{shown}\n{log.read_text(encoding='utf-8')[-2000:]}"
+            shown += line
+        yield Workers(process, shown, log)
+    finally:
+        bound.cancel()
+        for _ in range(2):  # told twice, workers stop at once
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(3)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _started(
+    count: int, redis_url: str, folder: Path, also: Mapping[str, str], errors: IO[bytes]
+) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-m", "app", "serve", "--workers", str(count)],
         cwd=ROOT,
         env={
@@ -76,32 +110,9 @@ def serving(
             "TURN_DIALOGUE_BUDGET_MS": "20000",
             "TURN_VOICE_BUDGET_MS": "20000",
             "PYTHONUNBUFFERED": "1",
-            **(also or {}),
+            **also,
         },
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
         text=True,
     )
-    bound = threading.Timer(LONGEST_S, process.kill)  # its workers drain when it is gone
-    bound.start()
-    try:
-        assert process.stdout is not None
-        shown = ""
-        while "/health" not in shown:
-            line = process.stdout.readline()
-            assert line, f"it ended early, after:\n{shown}"
-            shown += line
-        yield Workers(process, shown)
-    finally:
-        bound.cancel()
-        for _ in range(2):  # told twice, workers stop at once
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(3)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()

@@ -27,10 +27,10 @@ from telephony.handover import HandoverPlan
 from telephony.journal import CallCameBack, CallEnded, CallPassedOn, CallStarted, MemoryJournal
 from telephony.media_server import MediaServer
 from telephony.metronome import Metronome
-from telephony.simulated_asterisk import Adviser, EndedBy, Rings, SimulatedAsterisk, SimulatedCall
+from telephony.simulated.asterisk import Adviser, EndedBy, Rings, SimulatedAsterisk, SimulatedCall
 from telephony.switchboard import Switchboard
 from tests.graph.conversation import CLOSED, services
-from tests.telephony.test_simulated_asterisk import tone
+from tests.telephony.simulated.test_asterisk import tone
 from tests.telephony.waiting import until
 from tools.call_backs import MemoryCallBacks
 

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 import pytest
@@ -33,6 +34,7 @@ from telephony.session import MOMENT_MS
 from telephony.standby import StandbyLines, technical_line, waiting_line
 from telephony.turn import GROUP_PAUSE_MS, SENTENCE_PAUSE_MS, Budgets
 from tests.telephony.scene import BORN, CALL, NUMBER, Scene, SlowVoice, call
+from tests.telephony.waiting import until
 
 HOURS = "quels sont vos horaires"
 OFFER = ["quelle est la recette de la tarte", "non merci"]
@@ -138,6 +140,38 @@ async def test_who_goes_on_takes_back_what_was_prepared_and_it_has_had_no_effect
         assert [heard.text for heard in scene.heard() if isinstance(heard, Words)] == [HOURS]
         first, both = scene.ears.heard
         assert both.duration_ms > first.duration_ms + 600, "one turn, transcribed whole"
+
+
+class HardOfHearing(Dialogue):
+    """Does not notice the first time that it is told to stop."""
+
+    async def turn(
+        self,
+        call_id: str,
+        heard: Heard,
+        cut: Mapping[str, str] | None = None,
+        confirmed: asyncio.Event | None = None,
+        *,
+        instead: bool = False,
+    ) -> AsyncGenerator[Reply, None]:
+        if confirmed is not None and not confirmed.is_set():
+            with suppress(asyncio.CancelledError):
+                await confirmed.wait()
+            await confirmed.wait()
+        async for reply in super().turn(call_id, heard, cut, confirmed, instead=instead):
+            yield reply
+
+
+async def test_a_turn_that_does_not_stop_when_it_is_told_to_is_told_again() -> None:
+    async with call(["quels sont vos", HOURS], dialogues=HardOfHearing) as scene:
+        await scene.phone.hears_the_agent_out()
+        await scene.phone.speaks(600)
+        await scene.phone.waits(400)
+        await scene.phone.speaks(400)
+        await scene.phone.waits(800)
+        await until(lambda: Words(HOURS) in scene.heard())
+        await scene.phone.hears_the_agent_out()
+        assert scene.journal.said()[-2:] == ["faq.answer", "common.anything_else"]
 
 
 async def test_a_caller_who_pauses_ever_again_is_waited_for_and_not_transcribed_each_time() -> None:
@@ -401,26 +435,26 @@ async def test_when_nothing_works_any_more_the_caller_still_hears_it_and_is_hand
 ) -> None:
     voice = MuteVoice()
     lines = await standby()
-    async with call(transcripts, voice, budgets=Budgets(voice_ms=30), standby=lines) as scene:
+    async with call(transcripts, voice, budgets=Budgets(voice_ms=400), standby=lines) as scene:
         await scene.phone.hears_the_agent_out()
         voice.fault = fault
         before = len(scene.phone.heard)
         await scene.phone.speaks(600)
         await scene.phone.waits(900)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)
         assert isinstance(await scene.outcome(), Transferred)
         assert loud_ms(scene, before) > 0, "the line that was kept for it"
     assert scene.journal.said()[-1] == technical_line().key
 
 
 async def test_a_dialogue_that_never_answers_is_given_up() -> None:
-    async with call([HOURS], budgets=Budgets(dialogue_ms=30), standby=await standby()) as scene:
+    async with call([HOURS], budgets=Budgets(dialogue_ms=400), standby=await standby()) as scene:
         await scene.phone.hears_the_agent_out()
         lock = scene.dialogue._locks[CALL.id]
         await lock.acquire()  # as a run that never ends would
         await scene.phone.speaks(600)
         await scene.phone.waits(900)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)
         outcome = await scene.outcome()
         lock.release()
         assert isinstance(outcome, Transferred)

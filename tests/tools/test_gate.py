@@ -35,7 +35,20 @@ json_values = st.recursive(
 
 
 def gate(**given: object) -> Gate:
-    return Gate(DemoBackoffice(DATA), KEY, **given)  # type: ignore[arg-type]  # as given
+    return Gate(DemoBackoffice(DATA), KEY, **{"settles_s": 0.001, **given})  # type: ignore[arg-type]  # as given
+
+
+class SlowLockout(MemoryLockout):
+    """Lets other calls in between, as a store on another machine does."""
+
+    async def attempt(self, subject: str) -> int:
+        counted = await super().attempt(subject)
+        await asyncio.sleep(0.001)
+        return counted
+
+    async def take_back(self, subject: str) -> None:
+        await asyncio.sleep(0.001)
+        await super().take_back(subject)
 
 
 async def proven(number: str = JEANNE, born: date = BORN) -> Identity:
@@ -284,6 +297,23 @@ async def test_a_number_that_does_not_exist_is_locked_like_any_other() -> None:
     locking = gate()
     proofs = [await locking.prove("99999999", BORN) for _ in range(6)]
     assert proofs == [Refused()] * 4 + [Locked()] * 2
+
+
+async def test_many_right_callers_at_once_do_not_lock_each_other_out() -> None:
+    """Each is written down until he is known to be right: twenty of them are no failures."""
+    locking = gate(lockout=SlowLockout())
+    proofs = await asyncio.gather(*(locking.prove(JEANNE, BORN) for _ in range(20)))
+    assert all(isinstance(proof, Proven) for proof in proofs)
+    assert await locking.prove(JEANNE, date(1962, 4, 2)) == Refused(), "nothing was left counted"
+
+
+async def test_the_right_guess_among_many_at_once_is_as_locked_as_the_wrong_ones() -> None:
+    locking = gate(lockout=SlowLockout())
+    guesses = [*(date(1963, 1, 1) + timedelta(days=day) for day in range(40)), BORN]
+    proofs = await asyncio.gather(*(locking.prove(JEANNE, guess) for guess in guesses))
+    assert proofs.count(Refused()) == 4
+    assert proofs.count(Locked()) == 37
+    assert await locking.prove(JEANNE, BORN) == Locked()
 
 
 async def test_a_success_is_not_counted_and_a_lock_ends_after_a_day() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from app.rehearsal.caller import Spoken
 from app.rehearsal.script import Cue, Script
 from app.rehearsal.verdict import Recording, Verdict, judge
-from app.transcript import Transcript
+from app.watching.transcript import Transcript
 from audio.pcm import BYTES_PER_MS
 from graph.heard import CallBegins, Heard, Words
 from telephony.call import Call, CallId, HungUp
@@ -22,8 +22,8 @@ from telephony.journal import (
     TurnTimed,
     TurnTimes,
 )
-from telephony.simulated_caller import Heard as Stretch
-from telephony.simulated_caller import Said
+from telephony.simulated.handset import Heard as Stretch
+from telephony.simulated.handset import Said
 
 CALL = CallId("0b6e3f0e-5d0e-4c58-9c8e-3a1f2b4c5d6e")
 QUESTION = "Où en est mon dossier ?"

@@ -6,7 +6,7 @@ import pytest
 from app.rehearsal.caller import LONG_PAUSE_MS, SHORT_PAUSE_MS, line
 from audio.pcm import FRAME_MS, duration_ms, frames
 from audio.scripted import ScriptedTts
-from telephony.simulated_caller import is_loud
+from telephony.simulated.handset import is_loud
 
 LINE = "Alors, c'est le dix, zéro sept… vingt et un."
 

@@ -18,7 +18,7 @@ from audio.providers.closed_set_stt import ClosedSetStt
 from audio.providers.espeak_tts import EspeakTts
 from audio.providers.silero_vad import SileroVad
 from audio.stt import Transcript
-from telephony.simulated_caller import mixed
+from telephony.simulated.handset import mixed
 from tests.audio.listening import hear
 
 KNOWN = known_lines(read(Path("no-such.env")))

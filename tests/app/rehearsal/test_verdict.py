@@ -16,7 +16,7 @@ from telephony.journal import (
     TurnInterrupted,
     TurnSaid,
 )
-from telephony.simulated_caller import Heard, Said
+from telephony.simulated.handset import Heard, Said
 from tests.app.rehearsal.staged import ANSWER, CUES, QUESTION, Staged, sound, staged
 
 CUTS_IN = Cue("interruption", QUESTION, interrupts_after_ms=1000)

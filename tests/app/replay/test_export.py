@@ -11,7 +11,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from app import settings as configuration
 from app.__main__ import main
-from app.archiving import ArchiveJournal
 from app.replay import report
 from app.replay.command import Output, export_call, replay
 from app.replay.export import CannotExport, Exported, Recorded, export, recorded, recorded_file
@@ -19,6 +18,7 @@ from app.replay.player import KEY
 from app.replay.pseudonyms import Cast, Pseudonyms
 from app.replay.script import read
 from app.text_calls import TextCalls
+from app.watching.archiving import ArchiveJournal
 from app.wiring import Surroundings, services_of
 from graph.builder import build_graph
 from graph.dialogue import Dialogue

@@ -6,14 +6,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
 from app.replay import report
-from app.replay.player import PlayedModel, Secrets
-from app.replay.script import ModelAnswer
-from knowledge.llm import Asked, LlmFailed
 from tests.app.replay.mind import played
-from tools.backoffice_demo import read_demo_data
 
 HEAD = 'name: essai\nphenomenon: essai\nnow: "2026-11-20T10:00"\n'
 IDENTIFIED = """
@@ -107,46 +102,6 @@ async def test_other_customers_lie_beside_the_transcript(tmp_path: Path) -> None
     (tmp_path / "nobody.json").write_text(json.dumps(customers), encoding="utf-8")
     text = f"{HEAD}customers: nobody.json\nturns:{IDENTIFIED}    said: [authenticate.refused]\n"
     assert (await played(tmp_path, text)).passed
-
-
-def test_secrets_are_told_to_their_owner_only() -> None:
-    secrets = Secrets(read_demo_data())
-    value = "Votre contrat vaut 45\u202f230,18\u00a0€."
-    assert secrets.told(value, "10078821", "") == ""
-    assert secrets.told(value, "20451736", "") == "45\u202f230,18\u00a0€"
-    assert secrets.told(value, "", "") != ""
-    assert secrets.told("Merci, Madame Moreau.", "", "") == "Moreau"
-    assert secrets.told("Merci, Madame Moreau.", "", "je suis Jeanne Moreau") == "", "he said it himself"
-    clause = "vos petits-enfants par parts égales, à défaut vos héritiers"
-    assert secrets.told(clause, "41287395", "") == "", "another's clause is a part of his own"
-    assert secrets.told(clause, "10078821", "") != ""
-
-
-class Choice(BaseModel):
-    intent: str
-
-
-async def test_the_model_answers_in_order_and_by_what_it_is_asked() -> None:
-    model = PlayedModel(
-        [
-            ModelAnswer(when="horaires", writes="de neuf à dix-huit"),
-            ModelAnswer(fills={"intent": "faq"}),
-            ModelAnswer(writes="le début", fails="away"),
-            ModelAnswer(fills_raw='{"intent": '),
-        ]
-    )
-    asked, hours = Asked("system", "bonjour"), Asked("system", "vos horaires")
-    assert (await model.fill(asked, Choice, 100)).intent == "faq"
-    broken = model.write(asked, 100)
-    assert (await anext(broken)) + (await anext(broken)) == "le début"
-    with pytest.raises(LlmFailed, match="away"):
-        await anext(broken)
-    assert "".join([piece async for piece in model.write(hours, 100)]) == "de neuf à dix-huit"
-    with pytest.raises(LlmFailed, match="not valid"):
-        await model.fill(asked, Choice, 100)
-    with pytest.raises(LlmFailed, match="no answer to this"):
-        await model.fill(asked, Choice, 100)
-    assert model.unused == []
 
 
 async def test_junit_and_json_tell_the_same(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from uuid import uuid4
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from app.logs import PACKAGES, EventFormatter, LogJournal
 from app.replay.player import KEY, Player
 from app.replay.script import Script, find, read, spaced
 from app.text_calls import TextCalls
+from app.watching.logs import PACKAGES, EventFormatter, LogJournal
 from app.wiring import Faculties, Surroundings, services_of
 from graph.builder import build_graph
 from graph.dialogue import Dialogue

@@ -1,0 +1,1 @@
+"""The smaller commands of the command line, one file per concern; they print, and return an exit status."""
