@@ -183,7 +183,8 @@ class QdrantRetriever:
         documents: list[Document] = []
         likeness: dict[str, float] = {}
         # A story's words bring much else before what is asked in it: what they speak for is read too.
-        told = [one for one in known.spoken_for(question) if one not in found]
+        asked = known.relevance.read(question)
+        told = [one for one in known.spoken_for(asked) if one not in found]
         with self._using("search the knowledge base"):
             if content_stems(repaired):
                 documents += [
@@ -204,7 +205,8 @@ class QdrantRetriever:
         if any(known.wordings.get(one.id) != one.wording for one in found.values()):
             # Another process has indexed since: weigh words by what is there now.
             self._known = known = self._read_all()
-        return rank(question, found.values(), known.relevance, likeness)[:limit]
+            asked = known.relevance.read(question)
+        return rank(question, found.values(), known.relevance, likeness, asked)[:limit]
 
     def _prepare_collection(self) -> None:
         dimensions = DENSE_DIMENSIONS if self._dense is None else len(self._dense.embed_query("bonjour"))
@@ -287,9 +289,8 @@ class _Known:
     wordings: dict[str, Wording]
     asked_in_small_words: tuple[Passage, ...]
 
-    def spoken_for(self, question: str) -> list[str]:
-        """The ids of the passages that a long ``question`` speaks for most; none for a short one."""
-        asked = self.relevance.read(question)
+    def spoken_for(self, asked: Question) -> list[str]:
+        """The ids of the passages that a long question speaks for most; none for a short one."""
         if not asked.parts:
             return []
         return nsmallest(SHORTLIST // 2, self.wordings, key=lambda one: (-self.evidence(asked, one), one))

@@ -131,6 +131,8 @@ class Question:
     """The expressions of ``out_of_scope.txt`` that it holds, as stems."""
     evidence: tuple[float, ...] = ()
     """How much it speaks for each passage that is asked, then for the questions that belong to people."""
+    balance: tuple[float, ...] = ()
+    """For each passage that is asked, the evidence for it less that for people, where that is best told."""
     parts: tuple[frozenset[str], ...] = ()
     """The content stems of each part of a long one; of a short one, there are none."""
     worth_parts: float = -math.inf
@@ -209,12 +211,17 @@ class Relevance:
         said = gist(heard)
         parts = _parts(said)
         ways = [heard, " ".join(said), *parts]
-        evidence = np.max([self._topics.evidence(one) for one in ways], axis=0)
+        weighed = np.array([self._topics.evidence(one) for one in ways])
+        evidence = weighed.max(axis=0)
+        # What a story tells besides may belong to people: each part is weighed by itself.
+        balance = (TOPIC_WEIGHT * weighed[:, :-1] + PEOPLE_WEIGHT * weighed[:, -1:]).max(axis=0)
         content = frozenset(content_stems(self._spelt(heard)))
         every = frozenset(stems(question))
         in_parts = tuple(frozenset(content_stems(self._spelt(part))) for part in parts)
         worth = float(np.sort(evidence[:-1])[-WORTH_PARTS:][0]) if len(evidence) > 1 else -math.inf
-        return Question(content, every, outside, tuple(evidence.tolist()), in_parts, worth)
+        return Question(
+            content, every, outside, tuple(evidence.tolist()), tuple(balance.tolist()), in_parts, worth
+        )
 
     def out_of_scope(self, question: Question, wording: Wording) -> bool:
         """Whether ``question`` holds an expression out of scope that ``wording`` is not asked with."""
@@ -286,9 +293,8 @@ class Relevance:
             BIAS
             + SCORE_WEIGHT * score
             + PART_WEIGHT * self.in_parts(question, wording, score)
-            + TOPIC_WEIGHT * question.evidence[topic]
+            + question.balance[topic]
             + REFUSAL_WEIGHT * refusal
-            + PEOPLE_WEIGHT * question.evidence[-1]
             + OUTSIDE_WEIGHT * outside
         )
         return 1 / (1 + math.exp(-logit))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from knowledge.relevance import REFUSED_SHARE, Relevance, Wording
+from knowledge.relevance import REFUSED_SHARE, Question, Relevance, Wording
 
 ANSWERABLE = 0.5
 """Least score at which a passage may be given as an answer; below it, say that you do not know."""
@@ -93,12 +93,14 @@ def rank(
     passages: Iterable[Passage],
     relevance: Relevance,
     likeness: Mapping[str, float] | None = None,
+    read: Question | None = None,
 ) -> list[Passage]:
     """``passages`` that have something to do with ``question``, scored, best first; ties by id.
 
     ``likeness``: other evidence by passage id, on the same 0..1 scale (dense vectors); the stronger counts.
+    ``read``: the question, when ``relevance`` has read it already.
     """
-    asked = relevance.read(question)
+    asked = relevance.read(question) if read is None else read
     other = likeness or {}
     speaking = sorted(passages, key=lambda one: (-relevance.evidence(asked, one.wording), one.id))
     near = [one for n, one in enumerate(speaking) if n < SHORTLIST or one.id in other]
