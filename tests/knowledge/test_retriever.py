@@ -106,8 +106,8 @@ async def test_a_very_long_question_is_searched_like_another(retriever: Retrieve
 
 STORY = (
     "bonjour voilà mon beau-frère est passé dimanche avec ses enfants, on a mangé dehors, ma femme avait "
-    "fait une tarte, après il a fallu ranger le garage parce que la porte ferme mal et là j'ai vu que la tondeuse "
-    "était restée sous la pluie, enfin bref ce que je veux savoir c'est quoi une rente viagère"
+    "fait une tarte, après il a fallu ranger le garage parce que la porte ferme mal et là j'ai vu que la "
+    "tondeuse était restée sous la pluie, enfin bref ce que je veux savoir c'est quoi une rente viagère"
 )
 
 
