@@ -31,6 +31,8 @@ LEAST_SUPPORT = 0.7
 """Least share of a sentence's content words that the passages hold, in whatever form."""
 
 _PHONE = re.compile(r"(?<!\d)0\d(?:[ .,\-–]*\d\d){4}(?!\d)")
+_TEN_FIGURES = re.compile(r"\b0\d{9}\b")
+_PAIRS = re.compile(r"(?:\d\d){1,5}")
 _THOUSANDS = re.compile(r"(?<=\d)[ \u00a0\u202f.](?=\d{3}(?!\d))")
 _FIGURE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\W\d_]+|%|€)?")
 _HALF_HOURS = re.compile(r"(\d+)\s*h(?:\s*(\d\d))?\b")
@@ -191,10 +193,19 @@ def answer_fault(answer: str, passages: Sequence[str]) -> str:
 def holds(text: str, fact: str) -> bool:
     """Whether ``text`` states ``fact``, numbers in words or in digits, accents and capitals apart.
 
-    Whole words; a longer fact may be the beginning of one (``bénéficiaire`` of ``bénéficiaires``).
+    Whole words; a longer fact may be the beginning of one (``bénéficiaire`` of ``bénéficiaires``), a shorter
+    one may be in the plural (``gain``). A part of a telephone number counts as it is spoken (``zéro un``).
     """
     plain, wanted = _comparable(text), _comparable(fact).strip()
-    return bool(wanted) and f" {wanted}{'' if len(wanted) >= _BEGINNING else ' '}" in plain
+    ends = ("",) if len(wanted) >= _BEGINNING else (" ", "s ") if wanted.isalpha() else (" ",)
+    if wanted and any(f" {wanted}{end}" in plain for end in ends):
+        return True
+    pairs = wanted.replace(" ", "")
+    return bool(_PAIRS.fullmatch(pairs)) and any(
+        pairs == number[at : at + len(pairs)]
+        for number in _TEN_FIGURES.findall(plain)
+        for at in range(0, 10, 2)
+    )
 
 
 def _comparable(text: str) -> str:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2s
+from heapq import nsmallest
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -34,8 +35,8 @@ from qdrant_client.http.exceptions import ApiException
 
 from knowledge.embeddings import DIMENSIONS
 from knowledge.french import content_stems
-from knowledge.relevance import Relevance
-from knowledge.retriever import KnowledgeUnavailable, Passage, rank
+from knowledge.relevance import Question, Relevance, Wording
+from knowledge.retriever import SHORTLIST, KnowledgeUnavailable, Passage, rank
 from knowledge.sparse import FrenchBm25
 
 COLLECTION = "insurance_knowledge"
@@ -181,6 +182,9 @@ class QdrantRetriever:
         repaired = known.relevance.repair(question)
         documents: list[Document] = []
         likeness: dict[str, float] = {}
+        # A story's words bring much else before what is asked in it: what they speak for is read too.
+        asked = known.relevance.read(question)
+        told = [one for one in known.spoken_for(asked) if one not in found]
         with self._using("search the knowledge base"):
             if content_stems(repaired):
                 documents += [
@@ -190,14 +194,19 @@ class QdrantRetriever:
                 for document, cosine in self._by_sense.similarity_search_with_score(question, k=depth):
                     documents.append(document)
                     likeness[str(document.metadata["_id"])] = _likeness(cosine)
-        for document in documents:
-            passage = _passage(str(document.metadata["_id"]), document.metadata)
+            points = self._client.retrieve(self._collection, told, with_payload=True) if told else []
+        for point_id, metadata in (
+            *((str(one.metadata["_id"]), one.metadata) for one in documents),
+            *((str(point.id), _metadata(point)) for point in points),
+        ):
+            passage = _passage(point_id, metadata)
             if passage is not None:
                 found[passage.id] = passage
         if any(known.wordings.get(one.id) != one.wording for one in found.values()):
             # Another process has indexed since: weigh words by what is there now.
             self._known = known = self._read_all()
-        return rank(question, found.values(), known.relevance, likeness)[:limit]
+            asked = known.relevance.read(question)
+        return rank(question, found.values(), known.relevance, likeness, asked)[:limit]
 
     def _prepare_collection(self) -> None:
         dimensions = DENSE_DIMENSIONS if self._dense is None else len(self._dense.embed_query("bonjour"))
@@ -277,8 +286,18 @@ class _Known:
     """What a search needs to have read of the whole collection."""
 
     relevance: Relevance
-    wordings: dict[str, object]
+    wordings: dict[str, Wording]
     asked_in_small_words: tuple[Passage, ...]
+
+    def spoken_for(self, asked: Question) -> list[str]:
+        """The ids of the passages that a long question speaks for most; none for a short one."""
+        if not asked.parts:
+            return []
+        return nsmallest(SHORTLIST // 2, self.wordings, key=lambda one: (-self.evidence(asked, one), one))
+
+    def evidence(self, asked: Question, passage_id: str) -> float:
+        """See :meth:`knowledge.relevance.Relevance.evidence`."""
+        return self.relevance.evidence(asked, self.wordings[passage_id])
 
     @classmethod
     def of(cls, passages: list[Passage]) -> "_Known":

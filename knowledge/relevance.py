@@ -18,33 +18,40 @@ One wording at a time is not enough: a caller's words are often spread over seve
 weighed against the evidence of :mod:`knowledge.topics`, for the passage and for the questions that belong
 to people, in a logistic regression: :meth:`Relevance.chance` is the probability that the passage is the
 right answer. Its weights were fitted on the shipped wordings, each scored by what was counted without it
-(five folds): there it answers rightly 69 % where the score alone did 56 %, both refusing 85 % of what must
-be refused. A question asked word for word has a chance of one.
+(five folds), and on the tuning halves of the tables of tests/knowledge. A question asked word for word has
+a chance of one.
+
+A caller who tells his story asks in one clause of it. So a long question is also read in parts of a dozen
+words, each half of which is in the next; what speaks for a passage, or for people, is the part that says
+it most clearly.
 
 Some questions are near what is known and still have no answer here (prices, other products, legal
 advice). Two lists keep them out, and lower scores under the threshold whatever they were:
 
 - ``unanswerable.txt``, whole questions: the nearer to a line of it, the less chance for any passage;
-- ``out_of_scope.txt``, expressions (prices, competitors, other branches): a question that holds one can
-  only be answered by a passage that is asked with it.
+- ``out_of_scope.txt``, expressions (prices, competitors, other branches): a question that holds one is
+  hardly ever answered by a passage that is not asked with it.
 
 A question of one content word says little: a passage must be asked in nearly that word alone.
 
-Before that, a word nobody wrote is read as one somebody did, because transcriptions misspell: as one that
-sounds the same (``cinistre``), else as the nearest within an edit distance (``bénéfissiaire``).
+Before that, what a transcription cut wrongly is put right by ear (:mod:`knowledge.hearing`), and a word
+nobody wrote is read as one somebody did: as one that sounds the same (``cinistre``), else as the nearest
+within an edit distance (``bénéfissiaire``).
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
-from knowledge.french import content_stem, content_stems, content_words, fold, lines, stems
+from knowledge.french import content_stem, content_stems, content_words, fold, gist, lines, stems
+from knowledge.hearing import Hearing
 from knowledge.topics import Topics
 
 UNANSWERABLE_FILE = Path(__file__).parent / "unanswerable.txt"
@@ -57,9 +64,10 @@ COVERAGE_SHARE = 0.5
 """Share of coverage in the score; the rest is closeness (tuned)."""
 REFUSED_SHARE = 0.49
 """What is left of the scores of a question that belongs to people: at most 0.49, under the threshold."""
-SCORE_WEIGHT, TOPIC_WEIGHT, REFUSAL_WEIGHT, PEOPLE_WEIGHT, BIAS = 1.6, 0.77, -0.6, -0.52, -2.8
+SCORE_WEIGHT, PART_WEIGHT, TOPIC_WEIGHT = 0.34, 1.03, 0.96
+REFUSAL_WEIGHT, PEOPLE_WEIGHT, OUTSIDE_WEIGHT, BIAS = -0.9, -0.82, -2.17, -2.79
 """The logistic regression of :meth:`Relevance.chance` (see the module). The bias puts the threshold where
-85 % of the wordings that belong to people are refused without having been counted."""
+95 % of what belongs to people was refused, in tables whose questions nobody had yet worded here."""
 LONE_WORD_FLOOR = 0.2
 """Least share of its score that a question of one content word keeps ("vous avez des enfants")."""
 UNKNOWN_WEIGHT = 0.8
@@ -90,6 +98,14 @@ _SOUNDS = tuple(
 )
 """Spellings of one French sound, in the order in which they are replaced: rough, and meant to be."""
 
+PART_WORDS = 12
+PART_STEP = 6
+MOST_PARTS = 12
+"""The parts of a long question: words of one, words to the next, and how many are read. Whoever tells a long
+story asks at its end."""
+WORTH_PARTS = 8
+"""Passages that are compared with every part: those the question speaks for most."""
+
 FEWEST_TOPICS = 40
 """Passages from which on wordings are evidence; of fewer, somebody's first questions, the score alone
 and the nearest line for people decide."""
@@ -115,6 +131,12 @@ class Question:
     """The expressions of ``out_of_scope.txt`` that it holds, as stems."""
     evidence: tuple[float, ...] = ()
     """How much it speaks for each passage that is asked, then for the questions that belong to people."""
+    balance: tuple[float, ...] = ()
+    """For each passage that is asked, the evidence for it less that for people, where that is best told."""
+    parts: tuple[frozenset[str], ...] = ()
+    """The content stems of each part of a long one; of a short one, there are none."""
+    worth_parts: float = -math.inf
+    """Least evidence of a passage that is worth comparing with every part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +188,7 @@ class Relevance:
         for refused in self._refused:
             for stem in refused:
                 self._refused_by_stem.setdefault(stem, []).append(refused)
+        self._hearing = Hearing([*written, *_outside_words()])
         known = sorted({one for text in written for one in content_words(text)})
         self._spelling = {fold(word): word for word in known}
         self._sounds = {_sound(word): word for word in reversed(known)}
@@ -175,15 +198,30 @@ class Relevance:
 
         Only from six letters on, and with the same initial; the question itself when it has small words only.
         """
-        return " ".join(self._repaired(word) for word in content_words(question)) or question
+        return self._spelt(self._hearing.read(question)) or question
+
+    def _spelt(self, heard: str) -> str:
+        return " ".join(self._repaired(word) for word in content_words(heard))
 
     def read(self, question: str) -> Question:
         """``question`` repaired and cut, once for all the passages it is scored against."""
-        spoken = _spoken([question])
+        heard = self._hearing.read(question)
+        spoken = _spoken([question, heard])
         outside = frozenset(one for one in _outside() if f" {' '.join(one)} " in spoken)
-        evidence = tuple(self._topics.evidence(question).tolist())
-        content = frozenset(content_stems(self.repair(question)))
-        return Question(content, frozenset(stems(question)), outside, evidence)
+        said = gist(heard)
+        parts = _parts(said)
+        ways = [heard, " ".join(said), *parts]
+        weighed = np.array([self._topics.evidence(one) for one in ways])
+        evidence = weighed.max(axis=0)
+        # What a story tells besides may belong to people: each part is weighed by itself.
+        balance = (TOPIC_WEIGHT * weighed[:, :-1] + PEOPLE_WEIGHT * weighed[:, -1:]).max(axis=0)
+        content = frozenset(content_stems(self._spelt(heard)))
+        every = frozenset(stems(question))
+        in_parts = tuple(frozenset(content_stems(self._spelt(part))) for part in parts)
+        worth = float(np.sort(evidence[:-1])[-WORTH_PARTS:][0]) if len(evidence) > 1 else -math.inf
+        return Question(
+            content, every, outside, tuple(evidence.tolist()), tuple(balance.tolist()), in_parts, worth
+        )
 
     def out_of_scope(self, question: Question, wording: Wording) -> bool:
         """Whether ``question`` holds an expression out of scope that ``wording`` is not asked with."""
@@ -209,9 +247,20 @@ class Relevance:
 
     def score(self, question: Question, wording: Wording) -> float:
         """How well ``wording`` answers ``question``, in 0..1, refusals not considered."""
-        asked = question.content
-        if not asked:
+        if not question.content:
             return _small_words_in_common(question.every, wording)
+        return self._score(question.content, wording)
+
+    def in_parts(self, question: Question, wording: Wording, score: float) -> float:
+        """:meth:`score` of the part of a long ``question`` that ``wording`` answers best; at least ``score``.
+
+        Of passages that the question hardly speaks for, the parts are not compared.
+        """
+        if self.evidence(question, wording) < question.worth_parts:
+            return score
+        return max([score, *(self._score(part, wording) for part in question.parts if part)])
+
+    def _score(self, asked: frozenset[str], wording: Wording) -> float:
         passage = self._analysed.get(wording) or _analyse(wording)
         in_answer = (asked & passage.body) - passage.asked
         found = self._weight(asked & passage.asked) + ANSWER_CREDIT * self._weight(in_answer)
@@ -229,21 +278,24 @@ class Relevance:
         return score * max(closeness**2, LONE_WORD_FLOOR) if len(asked) == 1 and passage.questions else score
 
     def chance(self, question: Question, wording: Wording, score: float, refusal: float) -> float:
-        """How likely ``wording`` is to answer ``question``, in 0..1, from its ``score`` and the ``refusal``.
+        """How likely ``wording`` is to answer ``question``, in 0..1, by ``score`` and ``refusal``.
 
-        0 when they have no word in common. A passage that is asked in no particular way has its score.
+        ``refusal`` is :meth:`refusal_in_parts`. 0 when they have no word in common. A passage that is asked
+        in no particular way has its score.
         """
         topic = self._topic.get(wording)
+        outside = self.out_of_scope(question, wording)
         if score <= 0 or topic is None or len(self._topic) < FEWEST_TOPICS:
-            return score
+            return score * REFUSED_SHARE if outside else score
         if question.every in self._analysed[wording].whole:
             return 1.0
         logit = (
             BIAS
             + SCORE_WEIGHT * score
-            + TOPIC_WEIGHT * question.evidence[topic]
+            + PART_WEIGHT * self.in_parts(question, wording, score)
+            + question.balance[topic]
             + REFUSAL_WEIGHT * refusal
-            + PEOPLE_WEIGHT * question.evidence[-1]
+            + OUTSIDE_WEIGHT * outside
         )
         return 1 / (1 + math.exp(-logit))
 
@@ -262,7 +314,13 @@ class Relevance:
 
     def refusal(self, question: Question) -> float:
         """How near ``question`` is to one that belongs to people, on the scale of :meth:`score`."""
-        asked = question.content
+        return self._refusal(question.content)
+
+    def refusal_in_parts(self, question: Question) -> float:
+        """:meth:`refusal` of the part of a long ``question`` that is nearest to what belongs to people."""
+        return max(self._refusal(asked) for asked in (question.content, *question.parts))
+
+    def _refusal(self, asked: frozenset[str]) -> float:
         if not asked:
             return 0.0
         whole = self._weight(asked)
@@ -311,7 +369,7 @@ def _outside() -> dict[tuple[str, ...], frozenset[str]]:
 
     "faire un devis" is not told by its one content word: it has itself instead, which no passage holds.
     """
-    written = [one.strip() for line in lines(OUT_OF_SCOPE_FILE) for one in line.split(",") if one.strip()]
+    written = _outside_words()
     return {
         tuple(stems(one)): content if len(content) > 1 or len(stems(one)) == 1 else frozenset({one})
         for one, content in ((one, frozenset(content_stems(one))) for one in written)
@@ -329,6 +387,19 @@ def _sound(word: str) -> str:
     for pattern, sound in _SOUNDS:
         heard = pattern.sub(sound, heard)
     return heard
+
+
+@cache
+def _outside_words() -> tuple[str, ...]:
+    return tuple(one.strip() for line in lines(OUT_OF_SCOPE_FILE) for one in line.split(",") if one.strip())
+
+
+def _parts(said: Sequence[str]) -> list[str]:
+    """A long question in parts of PART_WORDS, half of each in the next; the last ones of very many."""
+    if len(said) <= PART_WORDS + PART_STEP // 2:
+        return []
+    starts = range(0, len(said) - PART_WORDS + PART_STEP, PART_STEP)
+    return [" ".join(said[at : at + PART_WORDS]) for at in starts][-MOST_PARTS:]
 
 
 def _analyse(wording: Wording) -> _Analysed:

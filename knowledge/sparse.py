@@ -19,7 +19,7 @@ from knowledge.french import content_stems
 SATURATION = 1.2
 LENGTH_SHARE = 0.75
 """k1 and b of BM25, at their customary values."""
-AVERAGE_STEMS = 82
+AVERAGE_STEMS = 96
 """Mean length, in content stems, of the passages that ship with the agent (tests measure it)."""
 
 

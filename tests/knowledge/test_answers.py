@@ -140,6 +140,11 @@ def test_a_number_is_the_same_in_words_and_in_digits(number: int) -> None:
         ("dix-sept virgule deux pour cent", "17,2 %", True),
         ("cent cinquante-deux mille cinq cents euros", "152 500", True),
         ("un an", "ans", False),
+        ("seuls les gains", "gain", True),
+        ("c'est le zéro un, vingt-trois, quarante-cinq, soixante-sept, quatre-vingt-neuf", "zéro un", True),
+        ("c'est le zéro un, vingt-trois, quarante-cinq, soixante-sept, quatre-vingt-neuf", "0123", True),
+        ("c'est le zéro un, vingt-trois, quarante-cinq, soixante-sept, quatre-vingt-neuf", "34", False),
+        ("vingt-deux jours", "deux jours", False),
         ("quoi que ce soit", "", False),
     ],
 )

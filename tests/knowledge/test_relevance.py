@@ -164,3 +164,25 @@ def test_an_expression_out_of_scope_is_not_excused_by_words_of_different_wording
     apart = Wording(("le taux des prélèvements", "les intérêts de retard"), "Rien.")
     relevance = Relevance([apart], unanswerable=[])
     assert relevance.out_of_scope(relevance.read("le taux d'intérêt"), apart)
+
+
+def test_a_long_question_is_read_in_parts_and_the_nearest_part_counts() -> None:
+    relevance = Relevance([*MANY, THEFT], unanswerable=["combien coûte un pain"])
+    story = " ".join(f"mot{n}" for n in range(30)) + " quel est le délai pour un vol"
+    read = relevance.read(story)
+    whole = relevance.score(read, THEFT)
+    assert read.parts
+    assert not relevance.read("quel est le délai pour un vol").parts
+    assert relevance.in_parts(read, THEFT, whole) > whole
+    assert relevance.refusal_in_parts(relevance.read("quel délai")) == relevance.refusal(
+        relevance.read("quel délai")
+    )
+
+
+def test_of_a_very_long_question_only_the_end_is_read_in_parts() -> None:
+    read = ALL.read(" ".join(f"mot{n}" for n in range(5000)))
+    assert 0 < len(read.parts) <= 12
+
+
+def test_what_an_ear_cut_wrongly_is_repaired_before_it_is_compared() -> None:
+    assert ALL.repair("con bien coûte une assurance") == ALL.repair("combien coûte une assurance")

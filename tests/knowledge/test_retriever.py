@@ -104,6 +104,24 @@ async def test_a_very_long_question_is_searched_like_another(retriever: Retrieve
     assert found[0].question == "Quels sont vos horaires d'ouverture ?"
 
 
+STORY = (
+    "bonjour voilà mon beau-frère est passé dimanche avec ses enfants, on a mangé dehors, ma femme avait "
+    "fait une tarte, après il a fallu ranger le garage parce que la porte ferme mal et là j'ai vu que la "
+    "tondeuse était restée sous la pluie, enfin bref ce que je veux savoir c'est quoi une rente viagère"
+)
+
+
+async def test_a_story_is_answered_by_what_is_asked_at_its_end(retriever: Retriever) -> None:
+    best = (await retriever.search(STORY))[0]
+    assert best.question == "Qu'est-ce qu'une rente viagère ?"
+    assert best.score >= ANSWERABLE
+
+
+async def test_a_story_that_asks_nothing_known_is_left_to_people(retriever: Retriever) -> None:
+    found = await retriever.search(STORY.rpartition("c'est quoi")[0] + "quel vin servir avec un rôti de veau")
+    assert all(one.score < ANSWERABLE for one in found)
+
+
 async def test_twin_and_qdrant_give_the_same_passages_and_scores() -> None:
     twin, qdrant = ListRetriever(read_folder()), QdrantRetriever.open()
     qdrant.index(read_folder())
