@@ -49,6 +49,13 @@ def test_outsiders_are_understood_both_their_requests_kept_and_their_acts_known(
     assert (report.acts_percent or 0.0) >= acts
 
 
+def test_the_last_outsider_is_understood_as_at_first_sight() -> None:
+    report = judge(read([TABLES / "blind" / "last"], COLUMNS), HEARD)  # 98.0, both 86.7, acts 100
+    assert report.tolerant_percent >= 97
+    assert (report.both_percent or 0.0) >= 80
+    assert (report.acts_percent or 0.0) >= 97
+
+
 def test_no_utterance_of_the_tables_was_learnt() -> None:
     learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
     # A stranger's « mon remboursement » may well be one that was learnt: his tables are as he wrote them.
