@@ -30,7 +30,8 @@ advice). Two lists keep them out, and lower scores under the threshold whatever 
 
 - ``unanswerable.txt``, whole questions: the nearer to a line of it, the less chance for any passage;
 - ``out_of_scope.txt``, expressions (prices, competitors, other branches): a question that holds one is
-  hardly ever answered by a passage that is not asked with it.
+  hardly ever answered by a passage that is not asked with it; never, where the expression begins with ``!``
+  (advice: Code des assurances L522-5 leaves it to people).
 
 A question of one content word says little: a passage must be asked in nearly that word alone.
 
@@ -225,14 +226,18 @@ class Relevance:
 
     def out_of_scope(self, question: Question, wording: Wording) -> bool:
         """Whether ``question`` holds an expression out of scope that ``wording`` is not asked with."""
+        return bool(self._out_of_scope(question, wording))
+
+    def _out_of_scope(self, question: Question, wording: Wording) -> set[tuple[str, ...]]:
         if not question.outside:
-            return False
+            return set()
         passage = self._analysed.get(wording) or _analyse(wording)
-        return any(
-            f" {' '.join(one)} " not in passage.spoken
-            and not any(_outside()[one] <= asked for asked in passage.questions)
+        return {
+            one
             for one in question.outside
-        )
+            if f" {' '.join(one)} " not in passage.spoken
+            and not any(_outside()[one] <= asked for asked in passage.questions)
+        }
 
     def nuance(self, question: Question, wording: Wording) -> float:
         """How near the nearest question of ``wording`` is with its small words, to decide between equals."""
@@ -284,18 +289,20 @@ class Relevance:
         in no particular way has its score.
         """
         topic = self._topic.get(wording)
-        outside = self.out_of_scope(question, wording)
+        outside = self._out_of_scope(question, wording)
         if score <= 0 or topic is None or len(self._topic) < FEWEST_TOPICS:
             return score * REFUSED_SHARE if outside else score
         if question.every in self._analysed[wording].whole:
             return 1.0
+        if not outside.isdisjoint(_never()):
+            return score * REFUSED_SHARE
         logit = (
             BIAS
             + SCORE_WEIGHT * score
             + PART_WEIGHT * self.in_parts(question, wording, score)
             + question.balance[topic]
             + REFUSAL_WEIGHT * refusal
-            + OUTSIDE_WEIGHT * outside
+            + OUTSIDE_WEIGHT * bool(outside)
         )
         return 1 / (1 + math.exp(-logit))
 
@@ -390,7 +397,18 @@ def _sound(word: str) -> str:
 
 
 @cache
+def _never() -> frozenset[tuple[str, ...]]:
+    """The expressions of ``out_of_scope.txt`` with ``!`` before them, as stems: they ask for advice."""
+    return frozenset(tuple(stems(one)) for one in _expressions() if one.startswith("!"))
+
+
+@cache
 def _outside_words() -> tuple[str, ...]:
+    return tuple(one.removeprefix("!") for one in _expressions())
+
+
+@cache
+def _expressions() -> tuple[str, ...]:
     return tuple(one.strip() for line in lines(OUT_OF_SCOPE_FILE) for one in line.split(",") if one.strip())
 
 

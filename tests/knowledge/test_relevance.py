@@ -166,6 +166,15 @@ def test_an_expression_out_of_scope_is_not_excused_by_words_of_different_wording
     assert relevance.out_of_scope(relevance.read("le taux d'intérêt"), apart)
 
 
+@pytest.mark.parametrize(
+    "asks", ["vous me conseillez quel délai pour un vol", "quel délai pour un vol selon vous"]
+)
+def test_advice_is_never_given_however_near_the_question_is(asks: str) -> None:
+    relevance = Relevance([*MANY, THEFT], unanswerable=[])
+    assert chance(relevance, "quel délai pour un vol chez vous", THEFT) > 0.5
+    assert chance(relevance, asks, THEFT) < 0.5
+
+
 def test_a_long_question_is_read_in_parts_and_the_nearest_part_counts() -> None:
     relevance = Relevance([*MANY, THEFT], unanswerable=["combien coûte un pain"])
     story = " ".join(f"mot{n}" for n in range(30)) + " quel est le délai pour un vol"
