@@ -207,7 +207,10 @@ class Understanding:
             return _sure("transfer", guess)
         if guess.act is Act.DECLARE_CLAIM and has_declared(text):
             return _sure("claims_status", replace(guess, act=None))
-        if _ADVICE.search(plain(text)) or (guess.intent in _HIS_OWN and _WHAT_IT_MEANS.search(plain(text))):
+        said, his_own = plain(text), guess.intent in _HIS_OWN
+        if _ADVICE.search(said) or (his_own and _WHAT_IT_MEANS.search(said)):
+            return _sure("faq", guess)
+        if (his_own or guess.intent == "faq") and _WHERE_TO_FIND.search(said):
             return _sure("faq", guess)
         names_his_own = guess.confidence >= CLEAR and _HIS.search(plain(text)) is not None
         known = guess.confidence >= SURE and guess.intent in _HIS_MATTERS
@@ -220,6 +223,8 @@ class Understanding:
     def _two(self, text: str, whole: Guess) -> Guess | None:
         best: tuple[float, Guess] | None = None
         for first_said, second_said, needed in _cuts(text):
+            if _OF_WHAT_WAS_NAMED.fullmatch(plain(second_said)):
+                continue  # « l'attestation, où je la trouve »: one request
             first, second = self._one(first_said), self._one(second_said)
             about = _topic(first_said) if _MINE.search(second_said) else None
             if about is not None:
@@ -346,6 +351,15 @@ _ADVICE = re.compile(
     r"|\b(?:je|on) (?:devrais|devrait|ferais (?:bien|mieux) de) (?:\w+ )?(?:investir|placer|miser|retirer)\b"
 )
 """Whose advice is asked is no matter of his contract, whatever it names: that question has no answer here."""
+_WHERE_TO_FIND = re.compile(
+    r"\bou (?:est ce qu[e ]? ?)?(?:je|on|puis je|peut on) (?:peux |peut )?(?:la |le |les )?"
+    r"(?:re)?(?:trouver?|telecharger?|recuperer?)\b"
+    r"|\b(?:se|la|le|les) (?:re)?trouve(?:nt|r)? (?:ou|a quel endroit)\b"
+)
+"""Where a paper is to be found is the same for everybody, whose ever it is."""
+_OF_WHAT_WAS_NAMED = re.compile(
+    r"ou (?:est ce qu[e ]? ?)?(?:je|on) (?:la|le|les) \w+|elle se \w+ ou|il se \w+ ou"
+)
 _WHAT_IT_MEANS = re.compile(
     r"\b(?:ca|cela|quoi|que) (?:veut dire|veulent dire|signifie\w*)(?: (?:quoi|que|l|la|le|les|un|une)|$)"
 )

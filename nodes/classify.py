@@ -147,6 +147,8 @@ class Classify:
             return self._back_to(awaiting, caller)
         if (followed := self._follows_up(state, caller, 2 * FEW_WORDS)) is not None:
             return self._to(followed, caller)
+        if state.get("topic", "") in self.personal and choices.goes_on(caller.text):
+            return self._to(state.get("topic", ""), caller)
         return {"goto": "repair"}
 
     def _says_yes_or_no(self, caller: Caller) -> bool:

@@ -27,6 +27,10 @@ _ALL = re.compile(
     r"\b(?:tous(?! les (?:mois|ans|jours|trimestres))|toutes(?! les (?:semaines|annees))|les deux|les trois"
     r"|chacune?|l un et l autre|mes (?:contrats|dossiers|sinistres))\b"
 )
+_GOES_ON = re.compile(
+    r"(?:(?:ah|euh|bon|ok|oui|d accord|alors) )*et (?:puis )?(?:pour )?"
+    r"(?:le|la|l|les|mon|ma|mes) (?:\w+ ?){1,4}$"
+)
 _THAT_ONE = re.compile(r"\bcel(?:ui|le) (?:de|du|d|des)\b")
 _OLDEST = re.compile(r"\b(?:plus ancien(?:ne)?|plus vieux|plus vieille)\b")
 _NEWEST = re.compile(r"\b(?:plus recente?s?|plus nouveau|plus nouvelle)\b")
@@ -102,6 +106,11 @@ def refers(text: str) -> bool:
         or means_oldest(text)
         or ordinal(text, len(_ORDINALS)) is not None
     )
+
+
+def goes_on(text: str) -> bool:
+    """Whether it is a question without its verb, which the one before it lends: « et le bris de glace ? »."""
+    return _GOES_ON.match(plain(text)) is not None
 
 
 def shares_name(text: str, said: str) -> bool:

@@ -56,6 +56,19 @@ def test_the_last_outsider_is_understood_as_at_first_sight() -> None:
     assert (report.acts_percent or 0.0) >= 97
 
 
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "le papier pour les impôts, l'attestation de mes versements, où je la trouve ?",
+        "mon attestation elle se trouve où",
+        "où est-ce que je trouve mon relevé",
+    ],
+)
+def test_where_a_paper_is_found_is_a_question_for_everybody_and_one(asks: str) -> None:
+    guess = HEARD.classify(asks)
+    assert (guess.intent, guess.then) == ("faq", None)
+
+
 def test_no_utterance_of_the_tables_was_learnt() -> None:
     learnt = {tuple(words(text)) for texts in read_utterances().values() for text in texts}
     # A stranger's « mon remboursement » may well be one that was learnt: his tables are as he wrote them.

@@ -86,3 +86,15 @@ def test_a_word_that_was_said_before_points_at_it() -> None:
 )
 def test_every_month_is_not_every_contract(text: str, every: bool) -> None:
     assert choices.means_all(text) is every
+
+
+@pytest.mark.parametrize(
+    "text", ["et le bris de glace ?", "alors et mon dégât des eaux", "et pour la voiture volée"]
+)
+def test_a_question_without_its_verb_goes_on_with_the_one_before(text: str) -> None:
+    assert choices.goes_on(text)
+
+
+@pytest.mark.parametrize("text", ["le bris de glace", "et combien j'ai", "et au revoir", "et"])
+def test_what_has_a_verb_or_no_and_does_not(text: str) -> None:
+    assert not choices.goes_on(text)
