@@ -57,7 +57,7 @@ test-redis: $(STAMP) ## only the tests that ask a real Redis
 	@$(PY) -m pytest -m redis tests/redis $(ARGS)
 
 # On Debian and its kin, without root; the first time 70 MB are downloaded into the user's cache (tests/asterisk/debian.py).
-test-phone: $(STAMP) ## the tests that ring a real Asterisk; about five minutes
+test-phone: $(STAMP) ## the tests that ring a real Asterisk; about ten minutes
 	@$(PY) -m tests.asterisk.debian
 	@$(PY) -m pytest -m asterisk tests/asterisk $(ARGS)
 

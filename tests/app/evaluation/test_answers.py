@@ -150,7 +150,7 @@ async def test_a_last_set_asked_when_all_else_was_done_does_not_get_worse(shippe
 
 # Lots by outsiders who had read the law and the trade's rules, never the answers. When each was first asked:
 # a 45 of 80 answered, 37 of 40 refused; b 46 of 75, 43 of 45; c 38 of 75, 44 of 45; after what these had
-# taught, d 64 of 70, 37 of 40; e 73 of 90, 37 of 40; f 70 of 75, 39 of 45; and g, the last, from which nothing
+# taught, d 64 of 70, 37 of 40; e 73 of 90, 37 of 40; f 70 of 75, 39 of 45; g, from which nothing
 # was learnt, 65 of 75, 40 of 45: that is what a stranger meets.
 @pytest.mark.parametrize(
     ("lot", "answered", "refused"),
