@@ -4,6 +4,7 @@ LangGraph's own PNG comes from a web service or needs a C library; the layout he
 grandalf, and the drawing is matplotlib's.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ OPEN = "#cfe8d5"
 
 CAPTION = "One turn of a call. Orange: the gate. Red: personal data, only behind it. Dotted: the turn ends."
 
-WIDTH, HEIGHT = 250, 60
+WIDTH, HEIGHT = 300, 70
 """Of a box, in points of the layout."""
+ABREAST, BETWEEN = 6, 60
+"""The picture is about so many boxes wide, and boxes side by side stand so far apart: words stay legible."""
 
 
 def draw(folder: Path) -> int:
@@ -109,4 +112,20 @@ def _layout(drawable: Graph) -> dict[str, tuple[float, float]]:
     layout.xspace, layout.yspace = 40, 160
     layout.init_all(roots=[vertices["__start__"]])
     layout.draw()
-    return {name: (vertex.view.xy[0], -vertex.view.xy[1]) for name, vertex in vertices.items()}
+    return _drawn_in({name: (vertex.view.xy[0], -vertex.view.xy[1]) for name, vertex in vertices.items()})
+
+
+def _drawn_in(places: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """``places`` nearer together from side to side, each layer in the same order."""
+    across = [x for x, _ in places.values()]
+    scale = min(1.0, ABREAST * WIDTH / (max(across) - min(across) or 1))
+    drawn_in: dict[str, tuple[float, float]] = {}
+    for layer in {y for _, y in places.values()}:
+        edge = -math.inf
+        for name in sorted(
+            (one for one in places if places[one][1] == layer), key=lambda one: places[one][0]
+        ):
+            x = max(places[name][0] * scale, edge)
+            drawn_in[name] = (x, layer)
+            edge = x + WIDTH + BETWEEN
+    return drawn_in
