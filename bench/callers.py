@@ -31,8 +31,8 @@ from bench.noises import noises
 from telephony.simulated.asterisk import SimulatedAsterisk, SimulatedCall
 from telephony.simulated.handset import CallEnded, NotHeard, Said
 
-QUESTION = "Je peux changer le bénéficiaire plus tard ?"
-OTHER_QUESTION = "Mais dites-moi, je peux faire un rachat partiel quand je veux ?"
+QUESTION = "Le bénéficiaire, on peut le changer après coup ?"
+OTHER_QUESTION = "Mais dites-moi, le bénéficiaire, on peut le changer après coup ?"
 BACKCHANNELS = ("Oui.", "D'accord.", "Hm hm.")
 WORTH = "Je voudrais savoir combien j'ai sur mon assurance vie."
 NUMBER = "C'est le dix zéro sept quatre-vingt-huit vingt et un."
